@@ -1,0 +1,183 @@
+// Controls shared by every widget of cnnviz: plain inputs with labels, reachable from the keyboard.
+// Joined in front of each widget's own module, because an anywidget's module cannot import a file.
+
+/** Make an element: attributes by name (`on...` are listeners, `text` is its text), then its children. */
+export function element(tag, attributes = {}, ...children) {
+  const svg = ["svg", "g", "rect", "text", "line", "path", "defs", "pattern", "title"].includes(tag);
+  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "text") node.textContent = value;
+    else if (value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children);
+  return node;
+}
+
+// JupyterLab takes the arrow keys away from an input that does not carry this mark itself.
+const KEYS = { "data-lm-suppress-shortcuts": "true" };
+let serial = 0;
+
+/** A labelled range input. `set({ value, low, high, why })` moves it; outside low..high it stays and says why. */
+export function slider({ name, label, min, max, step = 1, format = String, onChange }) {
+  const id = `cnnviz-${name}-${serial++}`;
+  const input = element("input", { type: "range", id, name, min, max, step, ...KEYS, "aria-describedby": `${id}-why` });
+  const shown = element("output", { for: id, class: "cnnviz-value" });
+  const why = element("span", { id: `${id}-why`, class: "cnnviz-why", role: "status" });
+  const root = element("div", { class: "cnnviz-control" },
+    element("label", { for: id, text: label }), input, shown, why);
+  let legal = { low: min, high: max, why: {} };
+  input.addEventListener("input", () => {
+    const wanted = Number(input.value);
+    const value = Math.min(Math.max(wanted, legal.low), legal.high);
+    input.value = value;
+    shown.textContent = format(value);
+    why.textContent = wanted > value ? legal.why.high ?? "" : wanted < value ? legal.why.low ?? "" : "";
+    onChange(value);
+  });
+  return {
+    root, input,
+    set({ value, low = min, high = max, why: reasons = {}, disabled = false }) {
+      legal = { low, high, why: reasons };
+      input.disabled = Boolean(disabled);
+      root.classList.toggle("cnnviz-off", Boolean(disabled));
+      if (disabled) why.textContent = typeof disabled === "string" ? disabled : "";
+      else if (value !== low && value !== high) why.textContent = "";
+      if (Number(input.value) !== value) input.value = value;
+      shown.textContent = format(value);
+    },
+  };
+}
+
+/** A labelled list of named choices; `options` are strings or [value, text] pairs. */
+export function choice({ name, label, options, onChange }) {
+  const id = `cnnviz-${name}-${serial++}`;
+  const select = element("select", { id, name, ...KEYS, onchange: () => onChange(select.value) });
+  const root = element("div", { class: "cnnviz-control" }, element("label", { for: id, text: label }), select);
+  let listed = "";
+  const list = (items) => {
+    const pairs = items.map((item) => (Array.isArray(item) ? item : [item, item]));
+    if (listed === JSON.stringify(pairs)) return;
+    listed = JSON.stringify(pairs);
+    select.replaceChildren(...pairs.map(([value, text]) => element("option", { value, text })));
+  };
+  list(options);
+  return {
+    root, input: select,
+    set({ value, options: items = undefined, disabled = false }) {
+      if (items) list(items);
+      select.disabled = Boolean(disabled);
+      root.classList.toggle("cnnviz-off", Boolean(disabled));
+      select.value = value;
+    },
+  };
+}
+
+/** A labelled check box. */
+export function toggle({ name, label, onChange }) {
+  const id = `cnnviz-${name}-${serial++}`;
+  const input = element("input", { type: "checkbox", id, name, ...KEYS, onchange: () => onChange(input.checked) });
+  const root = element("div", { class: "cnnviz-control" }, element("label", { for: id, text: label }), input);
+  return {
+    root, input,
+    set({ value, disabled = false }) {
+      input.checked = value;
+      input.disabled = Boolean(disabled);
+      root.classList.toggle("cnnviz-off", Boolean(disabled));
+    },
+  };
+}
+
+/** A button; `set({ label, disabled, pressed })`. */
+export function button({ name, label, title, onClick }) {
+  const input = element("button", { type: "button", name, title, text: label, ...KEYS, onclick: onClick });
+  return {
+    root: input, input,
+    set({ label: text, disabled = false, pressed = undefined }) {
+      if (text !== undefined && input.textContent !== text) input.textContent = text;
+      input.disabled = Boolean(disabled);
+      if (pressed !== undefined) input.setAttribute("aria-pressed", pressed);
+    },
+  };
+}
+
+/** A grid of number inputs; `onChange(row, column, value)`; cells that do not hold a number keep the old one. */
+export function numberGrid({ label, onChange }) {
+  const root = element("div", { class: "cnnviz-grid", role: "group", "aria-label": label });
+  let cells = [];
+  const build = (rows, columns) => {
+    root.style.setProperty("--columns", columns);
+    cells = Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, column) =>
+      element("input", {
+        type: "number", step: "any", ...KEYS, "aria-label": `${label}, row ${row}, column ${column}`,
+        onchange: ({ target }) => {
+          const value = Number(target.value);
+          if (target.value.trim() === "" || !Number.isFinite(value)) target.value = target.dataset.value;
+          else onChange(row, column, value);
+        },
+      })));
+    root.replaceChildren(...cells.flat());
+  };
+  return {
+    root,
+    set(values) {
+      if (cells.length !== values.length || cells[0]?.length !== values[0].length) build(values.length, values[0].length);
+      values.forEach((line, row) => line.forEach((value, column) => {
+        const cell = cells[row][column];
+        const text = short(value);
+        if (cell.dataset.value !== text) cell.dataset.value = cell.value = text;
+      }));
+    },
+  };
+}
+
+/** A live region that a screen reader speaks. */
+export function announcer() {
+  const root = element("div", { class: "cnnviz-hidden", role: "status", "aria-live": "polite" });
+  let pending = null;
+  return {
+    root,
+    // While a slider is dragged only the last sentence is worth hearing.
+    say(text) {
+      clearTimeout(pending);
+      pending = setTimeout(() => { root.textContent = text; }, 150);
+    },
+  };
+}
+
+/** A number as it is written in a cell: at most `digits` decimals, no trailing zeros, a true minus sign never. */
+export function short(value, digits = 3) {
+  if (!Number.isFinite(value)) return value === -Infinity ? "-∞" : String(value);
+  return String(Number(value.toFixed(digits)) + 0);
+}
+
+/** Call `paint` at most once per frame, however often it is asked for. */
+export function oncePerFrame(paint) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => { asked = false; paint(); });
+  };
+}
+
+/** Tie a view to its model: `read()` the traits, `write(changes)` them to Python, `changed` when Python changed them. */
+export function connect(model, names, changed) {
+  let own = false;
+  const listener = () => { if (!own) changed(); };
+  for (const name of names) model.on(`change:${name}`, listener);
+  return {
+    read: () => Object.fromEntries(names.map((name) => [name, model.get(name)])),
+    write(changes) {
+      own = true;
+      try {
+        for (const [name, value] of Object.entries(changes)) model.set(name, value);
+      } finally {
+        own = false;
+      }
+      model.save_changes();
+    },
+    close: () => names.forEach((name) => model.off(`change:${name}`, listener)),
+  };
+}
+

@@ -1,0 +1,78 @@
+"""What every browser-drawn widget shares: its module, its style, its words, and a page that needs no kernel."""
+
+import base64
+import json
+import os
+from pathlib import Path
+
+import anywidget
+
+from cnnviz.files import whole_file
+
+FOLDER = Path(__file__).parent
+
+
+def module(name: str) -> str:
+    """Return the ES module of one widget: the shared controls, then `<name>.js` (an anywidget's module cannot import)."""
+    return (FOLDER / "controls.js").read_text("utf-8") + (FOLDER / f"{name}.js").read_text("utf-8")
+
+
+def style() -> str:
+    """Return the style sheet that all widgets share."""
+    return (FOLDER / "explorer.css").read_text("utf-8")
+
+
+class Explorer(anywidget.AnyWidget):
+    """A widget that computes and draws in the browser. Subclasses set `_esm` and `_css`, traits, and `describe`.
+
+    The module defines `const widget = { render }` and exports it as default.
+    """
+
+    def __init__(self, **controls):
+        allowed = self.control_names()
+        for name in controls:
+            if name not in allowed:
+                raise TypeError(
+                    f"{type(self).__name__} has no control {name!r}; it has {', '.join(allowed)}"
+                )
+        super().__init__(**controls)
+
+    @classmethod
+    def control_names(cls) -> list[str]:
+        """Return the names of the public controls: traits that the widget itself declares."""
+        inherited = set(anywidget.AnyWidget.class_traits())
+        return sorted(
+            name for name in cls.class_traits() if name not in inherited and name[0] != "_"
+        )
+
+    def describe(self) -> str:
+        """Say in a sentence or two, with its numbers, what the widget shows."""
+        raise NotImplementedError(f"{type(self).__name__} must describe itself")
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    def to_html(self, path: str | os.PathLike) -> Path:
+        """Write the widget, in its present state, as one page that works from disk with no kernel and no network."""
+        with whole_file(path) as partial:
+            partial.write_text(self._page(), "utf-8")
+        return Path(path)
+
+    def _page(self) -> str:
+        names = [name for name in self.class_traits(sync=True) if name in self.control_names() or name[0] != "_"]
+        state = {name: self.get_state(name)[name] for name in names}
+        script = (FOLDER / "page.js").read_text("utf-8").replace("__STATE__", json.dumps(state, default=_binary))
+        script = (self._esm + script).replace("</", "<\\/")
+        return (
+            '<!doctype html><html lang="en"><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width">'
+            f"<title>{type(self).__name__}</title><style>{self._css}</style>"
+            f'<body class="cnnviz-page"><main id="widget"></main><script type="module">{script}</script></body></html>'
+        )
+
+
+def _binary(value) -> dict:
+    """Encode a bytes trait for the page; page.js turns it back into the DataView that a widget manager delivers."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {"base64": base64.b64encode(value).decode("ascii")}
+    raise TypeError(f"a widget's state cannot hold {type(value).__name__}")
