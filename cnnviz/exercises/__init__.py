@@ -1,0 +1,11 @@
+"""Checks of the learner's answers, one module a chapter; nothing heavy is imported until a chapter is.
+
+``from cnnviz.exercises import ch02`` and then ``ch02.check_output_size(output_size)`` gives a Verdict: right, or what is
+wrong and the first case that shows it.
+
+- ``ch01`` images and filters: grey from colour, a box kernel, a filter with loops, edge magnitude, a border
+- ``ch02`` convolution arithmetic: sizes, leftovers, paddings, convolution and pooling with loops, counting weights
+- ``ch05`` LeNet: shapes and parameters of its layers, its first block, the whole network, the error rate
+
+``check`` is how they work; an exercise is one function ``check_<noun>`` in its chapter's module.
+"""
