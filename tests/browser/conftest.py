@@ -1,9 +1,14 @@
-"""One Chromium for all browser tests, and pages to put a widget's module on."""
+"""One Chromium for all browser tests, pages to put a widget's module on, and a real JupyterLab."""
 
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
+from tests.browser.lab import JupyterLab
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 MODULE_PAGE = """async (source) => {
     const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     window.module = await import(url);
@@ -12,10 +17,14 @@ MODULE_PAGE = """async (source) => {
 
 @pytest.fixture(scope="session")
 def browser():
-    """Debian's Chromium, headless; the reason to skip says how to get it."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    """The system's Chromium, headless; the reason to skip says how to get it. In CI its absence is a failure."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next((path for path in map(shutil.which, names) if path), None)
     if chromium is None:
-        pytest.skip("no Chromium: install it (Debian: apt-get install chromium) and run again")
+        reason = "no Chromium: install it (Debian: apt-get install chromium) and run again"
+        if os.environ.get("CNNVIZ_BROWSER") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
     from playwright.sync_api import sync_playwright
 
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -46,3 +55,32 @@ def import_module(page):
         return page
 
     return load
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(browser, tmp_path_factory):
+    """A JupyterLab server on copies of all chapters, quick profile, one thread; ends with the tests."""
+    folder = tmp_path_factory.mktemp("jupyterlab")
+    for notebook in NOTEBOOKS.glob("*.ipynb"):
+        shutil.copy(notebook, folder)
+    with JupyterLab(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def open_notebook(browser, jupyterlab):
+    """Call with a notebook's name (and theme, width, height) to have it open in JupyterLab with a kernel of its own.
+
+    A JavaScript error on the page, or a call to an address beyond this machine, fails the test.
+    """
+    opened = []
+
+    def open_one(name, **look):
+        opened.append(jupyterlab.open(browser, name, **look))
+        return opened[-1]
+
+    yield open_one
+    for notebook in opened:
+        notebook.close()
+    assert not any(notebook.page_errors for notebook in opened), [notebook.page_errors for notebook in opened]
+    assert not any(notebook.outside for notebook in opened), [notebook.outside for notebook in opened]
