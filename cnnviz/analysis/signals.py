@@ -1,0 +1,32 @@
+"""What the records of a run say about its health, in words, with what to try."""
+
+import math
+from collections.abc import Sequence
+
+
+def training_signals(records: Sequence) -> tuple[str, ...]:
+    """Return warnings about a run, given its `EpochRecord`s so far; an empty tuple where nothing is wrong.
+
+    Two are looked for. A loss that is not finite: the numbers overflowed, and no later step repairs them. A network
+    still at chance after its first epoch: its training error is within 3 points of 1 - 1 / num_classes (which is 90 %
+    for 10 classes of equal size), so it has not learned to tell any class from the others.
+    """
+    trained = [record for record in records if record.epoch > 0]
+    if not trained:
+        return ()
+    broken = next((record for record in trained if not math.isfinite(record.train_loss)), None)
+    if broken is not None:
+        return (
+            f"The loss is not finite since epoch {broken.epoch}: the numbers overflowed, and training on does not "
+            f"repair them. Try a smaller learning rate ({broken.lr / 10:g} instead of {broken.lr:g}), and check that "
+            "the images are normalised and hold no NaN.",
+        )
+    last, chance = trained[-1], 1 - 1 / trained[-1].num_classes
+    if last.train_error < chance - 0.03:
+        return ()
+    return (
+        f"The network is still at chance after epoch {last.epoch}: it misses {last.train_error:.0%} of the training "
+        f"images, and guessing one of {last.num_classes} classes misses {chance:.0%}. Try a learning rate ten times "
+        f"smaller ({last.lr / 10:g}) or larger ({last.lr * 10:g}), and check that the images are normalised and that "
+        "the labels belong to them.",
+    )

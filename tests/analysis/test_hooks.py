@@ -1,0 +1,101 @@
+import pytest
+import torch
+from torch import nn
+
+from cnnviz.analysis.hooks import capture, untouched
+
+
+class Counter(nn.Module):
+    """Replaces a buffer and draws random numbers whenever it runs, whatever its mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("runs", torch.zeros(()))
+
+    def forward(self, x):
+        self.runs = self.runs + 1
+        return x + torch.rand_like(x)
+
+
+def network():
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(inplace=True), nn.Dropout(), Counter(), nn.Flatten()
+    )
+
+
+def state(model):
+    hooks = [len(module._forward_hooks) for module in model.modules()]
+    modes = [module.training for module in model.modules()]
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    return weights, hooks, modes, torch.get_rng_state(), torch.is_grad_enabled()
+
+
+def assert_same(before, after):
+    assert before[0].keys() == after[0].keys()
+    for name in before[0]:
+        assert torch.equal(before[0][name], after[0][name]), f"{name} changed"
+    assert before[1:3] == after[1:3]
+    assert torch.equal(before[3], after[3]), "the random numbers went on"
+    assert before[4] == after[4]
+
+
+def test_outputs_are_those_of_the_layers_in_order():
+    model, images = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Sigmoid(), nn.Flatten()), torch.randn(2, 1, 6, 6)
+    with capture(model) as outputs:
+        model(images)
+    assert list(outputs) == ["0", "1", "2"]
+    torch.testing.assert_close(outputs["0"], model[0](images))
+    torch.testing.assert_close(outputs["2"], model(images))
+
+
+def test_an_inplace_relu_does_not_overwrite_what_was_captured():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(inplace=True))
+    with capture(model) as outputs:
+        model(torch.randn(1, 1, 8, 8))
+    assert outputs["0"].min() < 0 <= outputs["1"].min()
+
+
+def test_a_shared_layer_is_captured_at_every_call():
+    relu = nn.ReLU()
+    model = nn.Sequential(relu, nn.Conv2d(1, 1, 3), relu)
+    with capture(model, ["0"]) as outputs:
+        model(torch.randn(1, 1, 8, 8))
+    assert [tuple(output.shape) for output in outputs.values()] == [(1, 1, 8, 8), (1, 1, 6, 6)]
+    assert list(outputs) == ["0", "0_1"]
+
+
+def test_model_and_random_numbers_are_left_as_they_were():
+    model = network().train()
+    model[1].eval()  # a frozen part stays frozen, the rest stays in training mode
+    before = state(model)
+    with capture(model):
+        assert not torch.is_grad_enabled()
+        model(torch.randn(2, 1, 8, 8))
+    assert_same(before, state(model))
+
+
+@pytest.mark.parametrize("context", [capture, untouched])
+def test_model_is_left_as_it_was_after_an_exception(context):
+    model = network().train()
+    model.append(nn.Linear(1, 1))  # refuses what the layers before it return, after they ran
+    before = state(model)
+    with pytest.raises(RuntimeError, match="multiplied"), context(model):
+        model(torch.randn(2, 1, 8, 8))
+    assert_same(before, state(model))
+
+
+def test_hooks_of_others_stay():
+    model, seen = network(), []
+    model[0].register_forward_hook(lambda *_: seen.append(1))
+    with capture(model):
+        model(torch.randn(1, 1, 8, 8))
+    model(torch.randn(1, 1, 8, 8))
+    assert seen == [1, 1]
+
+
+def test_an_unknown_layer_is_named_with_those_that_exist():
+    model = network()
+    message = r"Sequential has no layer 'c3'; its layers are 0, 1, 2, 3, 4, 5"
+    with pytest.raises(ValueError, match=message), capture(model, ["0", "c3"]):
+        model(torch.randn(1, 1, 8, 8))
+    assert not any(module._forward_hooks for module in model.modules())
