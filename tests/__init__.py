@@ -1,0 +1,1 @@
+"""Tests: a mirror of cnnviz, the browser, and the house itself."""
