@@ -2,6 +2,7 @@
 
 from cnnviz.datasets.digits import digits
 from cnnviz.datasets.image_set import ImageSet
+from cnnviz.datasets.reference import PublishedNumber, measured, published
 from cnnviz.datasets.shapes import draw_shapes, shapes
 
 DATASETS = {
@@ -15,4 +16,4 @@ def load_dataset(name: str, *, fallback: str | None = None) -> ImageSet:
     return DATASETS[name]()
 
 
-__all__ = ["DATASETS", "ImageSet", "draw_shapes", "load_dataset", "shapes"]
+__all__ = ["DATASETS", "ImageSet", "PublishedNumber", "draw_shapes", "load_dataset", "measured", "published"]

@@ -74,8 +74,9 @@ class ImageSet:
         """Return the set with only `train` and `test` images, evenly spaced over the whole; None keeps all."""
         x_train, y_train = _evenly(self.x_train, self.y_train, train, "train")
         x_test, y_test = _evenly(self.x_test, self.y_test, test, "test")
-        said = f"{len(x_train):,} of {len(self.x_train):,} training and {len(x_test):,} of {len(self.x_test):,} test images"
-        note = "; ".join(filter(None, [self.note, said])) if train or test else self.note
+        parts = (x_train, self.x_train, "training"), (x_test, self.x_test, "test")
+        said = [f"{len(few):,} of {len(all_):,} {part} images" for few, all_, part in parts if len(few) < len(all_)]
+        note = "; ".join(filter(None, [self.note, *said]))
         return replace(self, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, note=note)
 
     def describe(self) -> str:

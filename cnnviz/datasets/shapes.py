@@ -1,8 +1,8 @@
 """Shapes: a data set that the project draws itself, hard enough that a deeper network does better.
 
 Ten shapes of random colour, size, position, rotation, stretch and texture, on a textured ground, with clutter behind
-them, a stroke across them, and noise. Every shape is the set of points where a function of the position, its signed distance,
-is negative; all images of a class are drawn in one go.
+them, a stroke across them, and noise. A shape is the set of points where a function of the position, its signed
+distance, is negative; all images of a class are drawn in one go.
 """
 
 from functools import lru_cache
@@ -50,7 +50,7 @@ def _pentagon(u, v):
 
 
 def _star(u, v):
-    """Return the distance to a star of five points: the border runs straight from radius 1 at a point to 0.42 between two."""
+    """Return the distance to a star of five points; its border runs straight from radius 1 to 0.42 and back."""
     step = 2 * np.pi / 5
     angle = np.abs((np.arctan2(v, u) + step / 2) % step - step / 2)
     x, y = np.hypot(u, v) * np.cos(angle), np.hypot(u, v) * np.sin(angle)
@@ -104,7 +104,7 @@ def draw_shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         picture = _blend(picture, _textured(rng, rng.random((count, 3), np.float32)), _blob(rng, count))
     picture = _blend(picture, _textured(rng, ink), _shape(rng, labels))
     picture = _blend(picture, rng.random((count, 1, 1, 3), np.float32), _stroke(rng, count))
-    noise = rng.uniform(0, 0.12, (count, 1, 1, 1)).astype(np.float32)
+    noise = _uniform(rng, 0, 0.12, count, 1)
     picture += noise * rng.standard_normal(picture.shape, np.float32)
     return (picture.clip(0, 1) * 255).round().astype(np.uint8), labels.astype(np.int64)
 
@@ -117,22 +117,27 @@ def _contrasting_colours(rng, count):
 
 
 def _placed(rng, count, radius, spread):
-    """Return coordinates (u, v) [N, 32, 32] around a random centre, at a random angle, slightly stretched, unit `radius` pixels."""
-    centre, angle = rng.uniform(-spread, spread, (2, count, 1, 1)), rng.uniform(0, 2 * np.pi, (count, 1, 1))
-    stretch = rng.uniform(0.85, 1, (count, 1, 1))
-    pixel = np.arange(SIZE) - (SIZE - 1) / 2
-    x, y = pixel[None, None, :] - centre[0], pixel[None, :, None] - centre[1]
-    u, v = x * np.cos(angle) + y * np.sin(angle), (y * np.cos(angle) - x * np.sin(angle)) / stretch
-    return (u / radius).astype(np.float32), (v / radius).astype(np.float32)
+    """Return coordinates u, v [N, 32, 32] about a random centre, turned and a little stretched; 1 is `radius` pixels."""
+    centre, angle = _uniform(rng, -spread, spread, 2, count), _uniform(rng, 0, 2 * np.pi, count)
+    stretch = _uniform(rng, 0.85, 1, count)
+    pixel = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
+    x, y = (pixel[None, :] - centre[0]) / radius, (pixel[:, None] - centre[1]) / radius
+    cos, sin = np.cos(angle), np.sin(angle)
+    return x * cos + y * sin, (y * cos - x * sin) / stretch
+
+
+def _uniform(rng, low, high, *shape):
+    """Return float32 numbers [*shape, 1, 1], one for each image."""
+    return rng.uniform(low, high, (*shape, 1, 1)).astype(np.float32)
 
 
 def _coverage(distance, radius):
     """Return how much of each pixel is covered, 0 to 1 [N, 32, 32], from the distance in units of `radius` pixels."""
-    return (0.5 - distance * radius).clip(0, 1).astype(np.float32)
+    return (0.5 - distance * radius).clip(0, 1)
 
 
 def _shape(rng, labels):
-    radius = rng.uniform(5.5, 12, (len(labels), 1, 1))
+    radius = _uniform(rng, 5.5, 12, len(labels))
     u, v = _placed(rng, len(labels), radius, spread=5)
     distance = np.empty_like(u)
     for label, signed_distance in enumerate(SHAPES.values()):
@@ -143,23 +148,23 @@ def _shape(rng, labels):
 
 def _blob(rng, count):
     """Return the coverage of one short thick bar or small disc: clutter that is none of the ten shapes' size."""
-    radius = rng.uniform(1.5, 4, (count, 1, 1))
+    radius = _uniform(rng, 1.5, 4, count)
     u, v = _placed(rng, count, radius, spread=16)
-    length = rng.uniform(0, 2, (count, 1, 1)).astype(np.float32)
+    length = _uniform(rng, 0, 2, count)
     return _coverage(np.hypot(np.maximum(np.abs(u) - length, 0), v) - 1, radius)
 
 
 def _stroke(rng, count):
     """Return the coverage of one thin straight stroke that crosses the whole image."""
     u, v = _placed(rng, count, radius=1, spread=10)
-    return _coverage(np.abs(v) - rng.uniform(0.3, 0.8, (count, 1, 1)), 1) * (np.abs(u) < SIZE)
+    return _coverage(np.abs(v) - _uniform(rng, 0.3, 0.8, count), 1) * (np.abs(u) < SIZE)
 
 
 def _textured(rng, colours):
-    """Return [N, 32, 32, 3]: each colour with a brightness gradient and stripes of random direction, width and strength."""
+    """Return [N, 32, 32, 3]: each colour with a gradient and stripes of random direction, width and strength."""
     u, _ = _placed(rng, len(colours), radius=16, spread=0)
-    stripes, _ = _placed(rng, len(colours), radius=rng.uniform(0.5, 2.5, (len(colours), 1, 1)), spread=5)
-    strength = rng.uniform(0, 0.2, (2, len(colours), 1, 1)).astype(np.float32)
+    stripes, _ = _placed(rng, len(colours), radius=_uniform(rng, 0.5, 2.5, len(colours)), spread=5)
+    strength = _uniform(rng, 0, 0.2, 2, len(colours))
     return colours[:, None, None, :] + (strength[0] * u + strength[1] * np.sin(stripes))[..., None]
 
 

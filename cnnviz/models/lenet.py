@@ -1,0 +1,181 @@
+"""LeNet-5, the network that read cheques, as published in 1998 and in the form in which it is taught now.
+
+Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-based learning applied to document recognition, Proceedings of
+the IEEE 86(11), 2278-2324, 1998, section II.B.
+
+| layer  | output       | 1998: parameters | modern: parameters |
+| ------ | ------------ | ---------------- | ------------------ |
+| c1     | 6 x 28 x 28  | 156              | 156                |
+| s2     | 6 x 14 x 14  | 12               | 0                  |
+| c3     | 16 x 10 x 10 | 1,516            | 2,416              |
+| s4     | 16 x 5 x 5   | 32               | 0                  |
+| c5     | 120          | 48,120           | 48,120             |
+| f6     | 84           | 10,164           | 10,164             |
+| output | 10           | 850 (see below)  | 850                |
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Table I of the paper: which maps of s2 (0 to 5) each of the 16 maps of c3 sees.
+C3_INPUTS = (
+    (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
+    (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
+    (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),
+    (0, 1, 2, 3, 4, 5),
+)  # fmt: skip
+
+
+class LeNet5(nn.Module):
+    """LeNet-5 in its modern form: ReLU, max pooling, every map of c3 sees every map of s2. 61,706 parameters.
+
+    Args:
+        num_classes: length of the output.
+        in_channels: channels of the image, 1 for grey.
+        image_size: 28 pixels (MNIST), padded to the paper's 32 in c1, or 32 pixels.
+    """
+
+    def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28):
+        super().__init__()
+        self.in_channels, self.image_size = in_channels, image_size
+        self.c1 = nn.Conv2d(in_channels, 6, kernel_size=5, padding=_padding(image_size))
+        self.s2 = nn.MaxPool2d(kernel_size=2, stride=2)
+        self.c3 = nn.Conv2d(6, 16, kernel_size=5)
+        self.s4 = nn.MaxPool2d(kernel_size=2, stride=2)
+        self.c5 = nn.Linear(16 * 5 * 5, 120)  # a 5x5 convolution of 5x5 maps: a full connection
+        self.f6 = nn.Linear(120, 84)
+        self.output = nn.Linear(84, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits [N, num_classes] of normalised images [N, in_channels, image_size, image_size]."""
+        _check_image(x, self.in_channels, self.image_size)
+        x = F.relu(self.c1(x))  # N, 6, 28, 28
+        x = self.s2(x)  # N, 6, 14, 14
+        x = F.relu(self.c3(x))  # N, 16, 10, 10
+        x = self.s4(x)  # N, 16, 5, 5
+        x = F.relu(self.c5(x.flatten(1)))  # N, 120
+        x = F.relu(self.f6(x))  # N, 84
+        return self.output(x)
+
+
+class LeNet5Of1998(nn.Module):
+    """LeNet-5 as published: trainable subsampling, table I, scaled tanh. 60,000 parameters up to f6, as in the paper.
+
+    Two things differ from the paper. The output was 10 radial basis functions with fixed centres, bitmaps of the
+    characters; here it is a linear layer (850 parameters more), trained with cross-entropy. And the border of 2 pixels
+    around a 28 x 28 image has the value 0, the mean of the normalised images, where the paper has the background's.
+
+    Args: as for LeNet5.
+    """
+
+    def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28):
+        super().__init__()
+        self.in_channels, self.image_size = in_channels, image_size
+        self.c1 = nn.Conv2d(in_channels, 6, kernel_size=5, padding=_padding(image_size))
+        self.s2 = Subsampling(6)
+        self.c3 = PartialConv2d(C3_INPUTS, in_channels=6, kernel_size=5)
+        self.s4 = Subsampling(16)
+        self.c5 = nn.Conv2d(16, 120, kernel_size=5)
+        self.f6 = nn.Linear(120, 84)
+        self.output = nn.Linear(84, num_classes)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Draw uniformly from +-2.4 / fan-in (appendix A); the subsampling layers begin as plain averages."""
+        for layer in (self.c1, self.c5, self.f6, self.output):
+            bound = 2.4 / layer.weight[0].numel()
+            nn.init.uniform_(layer.weight, -bound, bound)
+            nn.init.uniform_(layer.bias, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits [N, num_classes] of normalised images [N, in_channels, image_size, image_size]."""
+        _check_image(x, self.in_channels, self.image_size)
+        x = scaled_tanh(self.c1(x))  # N, 6, 28, 28
+        x = scaled_tanh(self.s2(x))  # N, 6, 14, 14
+        x = scaled_tanh(self.c3(x))  # N, 16, 10, 10
+        x = scaled_tanh(self.s4(x))  # N, 16, 5, 5
+        x = scaled_tanh(self.c5(x))  # N, 120, 1, 1
+        x = scaled_tanh(self.f6(x.flatten(1)))  # N, 84
+        return self.output(x)
+
+
+class Subsampling(nn.Module):
+    """Trainable subsampling: the sum of each 2 x 2 block, times one coefficient a map, plus one bias a map."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.coefficient = nn.Parameter(torch.full((channels,), 0.25))  # 1/4 of a sum of four: an average
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [N, C, H / 2, W / 2] for x [N, C, H, W]."""
+        total = 4 * F.avg_pool2d(x, kernel_size=2)
+        return total * self.coefficient[:, None, None] + self.bias[:, None, None]
+
+
+class PartialConv2d(nn.Module):
+    """A convolution in which each output map sees only the input maps that a table gives it.
+
+    Args:
+        inputs: for each output map, the input maps that it sees.
+        in_channels: number of input maps.
+        kernel_size: height and width of the filters in pixels.
+    """
+
+    def __init__(self, inputs: tuple[tuple[int, ...], ...], in_channels: int, kernel_size: int):
+        super().__init__()
+        connected = torch.zeros(len(inputs), in_channels, dtype=torch.bool)
+        for row, seen in zip(connected, inputs, strict=True):
+            row[list(seen)] = True
+        self.register_buffer("connected", connected)  # [out_channels, in_channels]
+        self.kernels = nn.Parameter(torch.empty(connected.sum(), kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.empty(len(inputs)))
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Draw from +-2.4 / fan-in (appendix A); the fan-in differs from map to map."""
+        bound = 2.4 / (self.connected.sum(1) * self.kernels[0].numel())  # out_channels
+        with torch.no_grad():
+            self.bias.uniform_(-1, 1).mul_(bound)
+            self.kernels.uniform_(-1, 1).mul_(bound[self.connected.nonzero()[:, 0], None, None])
+
+    @property
+    def weight(self) -> Tensor:
+        """The filters as nn.Conv2d has them: [out_channels, in_channels, k, k], zeros where there is no connection."""
+        dense = self.kernels.new_zeros(*self.connected.shape, *self.kernels.shape[1:])
+        return dense.masked_scatter(self.connected[:, :, None, None], self.kernels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [N, out_channels, H - k + 1, W - k + 1] for x [N, in_channels, H, W]."""
+        return F.conv2d(x, self.weight, self.bias)
+
+
+def scaled_tanh(x: Tensor) -> Tensor:
+    """Return 1.7159 tanh(2x / 3): f(1) = 1 and f(-1) = -1, and the curvature is largest there (appendix A)."""
+    return 1.7159 * torch.tanh(2 / 3 * x)
+
+
+def lenet5(num_classes: int = 10, in_channels: int = 1, image_size: int = 28) -> LeNet5:
+    """LeNet-5 with ReLU, max pooling and full connections."""
+    return LeNet5(num_classes, in_channels, image_size)
+
+
+def lenet5_1998(num_classes: int = 10, in_channels: int = 1, image_size: int = 28) -> LeNet5Of1998:
+    """LeNet-5 as of 1998, with a linear layer in the place of the radial basis functions."""
+    return LeNet5Of1998(num_classes, in_channels, image_size)
+
+
+def _padding(image_size: int) -> int:
+    """Return the pixels that c1 adds on each side, so that its maps have 28 x 28 pixels."""
+    if image_size not in (28, 32):
+        raise ValueError(f"image_size (={image_size}) must be 28 or 32 pixels; resize the images")
+    return (32 - image_size) // 2
+
+
+def _check_image(x: Tensor, in_channels: int, size: int) -> None:
+    if x.ndim != 4 or x.shape[1:] != (in_channels, size, size):
+        raise ValueError(
+            f"LeNet-5 takes images of shape N x {in_channels} x {size} x {size}, not {' x '.join(map(str, x.shape))}; "
+            "resize them, or build it with other in_channels or image_size (28 or 32)"
+        )
