@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def filters(source: nn.Module | Sequence) -> Filters:
     if isinstance(source, nn.Module):
         weights = {name: _copy(layer.weight)[None] for name, layer in source.named_modules() if _is_conv(layer)}
         if not weights:
-            raise ValueError(f"{type(source).__name__} has no nn.Conv2d layer, so there are no filters to show")
+            raise ValueError(f"{type(source).__name__} has no 2-D convolution, so there are no filters to show")
         return Filters(weights)
     records = list(getattr(source, "records", source))
     if not records or not records[0].filters:
@@ -63,7 +63,8 @@ def filters(source: nn.Module | Sequence) -> Filters:
 
 
 def _is_conv(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.Conv2d)
+    weight = getattr(layer, "weight", None)  # not only nn.Conv2d: LeNet of 1998 has a convolution of its own
+    return isinstance(weight, Tensor) and weight.ndim == 4 and not isinstance(layer, nn.ConvTranspose2d)
 
 
 def _copy(weight) -> np.ndarray:

@@ -14,3 +14,4 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")   # colo
 SIGNED = "RdBu_r"       # diverging, to be centred on zero
 UNSIGNED = "viridis"
 FONT_SIZE = 13
+TEMPLATE = "plotly_white"   # white paper in both themes: every colour above keeps its contrast

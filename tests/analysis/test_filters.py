@@ -24,6 +24,13 @@ def test_every_convolution_of_a_model_is_there_and_is_a_copy():
     assert found.epochs == ()
 
 
+def test_a_convolution_of_ones_own_counts_and_a_transposed_one_does_not():
+    from cnnviz.models.lenet import lenet5_1998
+
+    assert filters(lenet5_1998()).names == ("c1", "c3", "c5")
+    assert filters(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ConvTranspose2d(2, 1, 3))).names == ("0",)
+
+
 def test_records_give_one_state_an_epoch():
     found = filters(records(3))
     assert found["c1"].shape == (3, 2, 1, 3, 3)
@@ -43,7 +50,7 @@ def test_a_run_is_as_good_as_its_records():
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (nn.Linear(2, 2), "Linear has no nn.Conv2d layer"),
+        (nn.Linear(2, 2), "Linear has no 2-D convolution"),
         ([], "is empty; train first"),
         ([SimpleNamespace(epoch=0, filters={})], r"kept no filters; name layers: fit\(..., keep_filters="),
     ],

@@ -1,0 +1,110 @@
+"""Loss or error over the epochs of one or more runs, beside a committed result and published values."""
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from cnnviz.figures.style import FONT_SIZE, GREY, SERIES, TEMPLATE
+
+QUANTITIES = {"error": ("error, percent of the images", 100), "loss": ("loss, cross-entropy in nats", 1)}
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")  # a run has a colour and a symbol of its own
+TICKS = [digit * 10.0**power for power in range(-5, 3) for digit in (1, 2, 5)]
+
+
+def plot_learning_curves(
+    runs: Sequence | Mapping[str, Sequence],
+    *,
+    quantity: str = "error",
+    committed: Mapping[str, Sequence] | None = None,
+    published: Mapping[str, float] | None = None,
+    note: str = "",
+) -> go.Figure:
+    """Return the curves of the learner's runs and, in a panel beside them on the same scale, of committed results.
+
+    Test is a solid line with filled marks, training a dashed line with open ones. The axis is logarithmic, so that the
+    start near chance and the last tenth of a percent both show; exactly 0 has no place on it and is left out.
+
+    Args:
+        runs: the records of one run, or several by name; anything with epoch, train_error, test_error and the losses.
+        quantity: "error" (shown in percent) or "loss".
+        committed: records by caption; a caption says scale, hardware, seeds and date.
+        published: values by source, in the unit of the axis (percent for "error"), drawn across both panels.
+        note: what must be said of the runs (data used instead, a quick run); it stands above their panel.
+
+    Raises:
+        ValueError: another quantity, or no records.
+    """
+    if quantity not in QUANTITIES:
+        raise ValueError(f"quantity (={quantity!r}) must be one of {', '.join(QUANTITIES)}")
+    named = dict(runs) if isinstance(runs, Mapping) else {"your run": list(runs)}
+    panels = [(note or "your run", named), *([(", ".join(committed), committed)] if committed else [])]
+    if not named or not all(len(records) for _, group in panels for records in group.values()):
+        raise ValueError("there are no records to draw; train first")
+    figure = make_subplots(
+        cols=len(panels),
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        subplot_titles=[_wrap(title) for title, _ in panels],
+    )
+    for column, (_, group) in enumerate(panels, 1):
+        for index, (name, records) in enumerate(group.items()):
+            label = "committed" if column == 2 and len(group) == 1 else name
+            for trace in _curves(label, records, quantity, index + (column - 1) * len(named)):
+                figure.add_trace(trace, col=column, row=1)
+    for source, value in (published or {}).items():
+        figure.add_hline(value, line={"color": GREY, "dash": "dot"})
+        figure.add_annotation(
+            text=f"{source}: {value:g}", x=0.01, xref="paper", y=math.log10(value), yanchor="bottom", showarrow=False
+        )
+    title, _ = QUANTITIES[quantity]
+    figure.update_yaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
+    figure.update_yaxes(title=title, col=1)
+    figure.update_xaxes(title="epoch", rangemode="tozero")
+    figure.update_layout(
+        template=TEMPLATE,
+        font_size=FONT_SIZE,
+        height=460,
+        margin={"t": 90, "b": 90},
+        legend={"orientation": "h", "y": -0.2},
+    )
+    figure.layout.meta = _describe(panels, quantity, published or {})
+    return figure
+
+
+def _curves(name: str, records: Sequence, quantity: str, index: int) -> list[go.Scatter]:
+    _, unit = QUANTITIES[quantity]
+    colour, symbol = SERIES[index % len(SERIES)], SYMBOLS[index % len(SYMBOLS)]
+    return [
+        go.Scatter(
+            x=[record.epoch for record in records],
+            y=[_drawable(getattr(record, f"{part}_{quantity}"), unit) for record in records],
+            name=f"{name}, {part}",
+            mode="lines+markers",
+            line={"color": colour, "dash": dash},
+            marker={"symbol": symbol + mark, "size": 7},
+        )
+        for part, dash, mark in (("test", "solid", ""), ("train", "dash", "-open"))
+    ]
+
+
+def _drawable(value: float | None, unit: float) -> float | None:
+    """Return the value in the axis' unit; None, a gap, where a logarithmic axis has no place for it."""
+    return None if value is None or not math.isfinite(value) or value <= 0 else value * unit
+
+
+def _wrap(text: str) -> str:
+    return "<br>".join(textwrap.wrap(text, 60))
+
+
+def _describe(panels: list, quantity: str, published: Mapping[str, float]) -> str:
+    title, unit = QUANTITIES[quantity]
+    sentences = [
+        f"{name}: test {quantity} {getattr(records[-1], f'test_{quantity}') * unit:.3g} "
+        f"after epoch {records[-1].epoch}."
+        for _, group in panels
+        for name, records in group.items()
+    ]
+    return " ".join([f"Curves of {title}.", *sentences, *(f"{k}: {value:g}." for k, value in published.items())])
