@@ -5,7 +5,8 @@ window at a time with NumPy, so that a step can be shown; torch is what the test
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from numbers import Integral
 
 import numpy as np
@@ -56,7 +57,7 @@ def output_size(
             length -= 1
     else:
         length = (padded - reach) // stride + 1
-    if length < 1 or (reach > padded and not ceil_mode):
+    if length < 1:
         raise ValueError(
             f"the kernel reaches over {_reach_words(kernel_size, dilation, reach)} but the padded input has only "
             f"{padded} (= {size} + {before} + {after}); use a smaller kernel_size or dilation, or more padding"
@@ -134,12 +135,29 @@ class Steps:
     padding: tuple[tuple[int, int], ...]  # (before, after) per spatial axis
     padding_mode: str
     dilation: int
-    output: np.ndarray = field(repr=False)  # [F, *output size]; [C, *output size] for pooling
+    output_size: tuple[int, ...]  # per spatial axis
+
+    @cached_property
+    def output(self) -> np.ndarray:
+        """All results in their places: [F, *output_size]; [C, *output_size] for pooling."""
+        if self.kind == "transposed convolution":
+            return self._spread()
+        output = np.zeros((len(self.bias), *self.output_size))
+        for step in self:
+            output[(slice(None), *step.position)] = step.result
+        return output
+
+    def _spread(self) -> np.ndarray:
+        full = self.canvas.copy()
+        for step in self:
+            full[(slice(None), *np.ix_(*step.window))] += step.result
+        inside = tuple(slice(before, before + n) for (before, _), n in zip(self.padding, self.output_size, strict=True))
+        return full[(slice(None), *inside)] + self.bias.reshape(-1, *(1 for _ in inside))
 
     @property
     def positions(self) -> tuple[int, ...]:
         """How many steps the window makes along each spatial axis."""
-        return self.input.shape[1:] if self.kind == "transposed convolution" else self.output.shape[1:]
+        return self.input.shape[1:] if self.kind == "transposed convolution" else self.output_size
 
     def __len__(self) -> int:
         return int(np.prod(self.positions))
@@ -156,12 +174,12 @@ class Steps:
         by = " x ".join
         kernel = by(str(k) for k in self.kernel_size)
         shape = by(str(n) for n in self.input.shape)
-        out = by(str(n) for n in self.output.shape)
+        out = by(str(n) for n in (len(self.bias), *self.output_size))
         pads = " and ".join(dict.fromkeys(_pad_words(*pair) for pair in self.padding))
         mode = f" ({self.padding_mode})" if any(map(sum, self.padding)) and "pooling" not in self.kind else ""
         return (
             f"{self.kind.capitalize()}: a {kernel} window with stride {self.stride}, padding {pads}{mode} and dilation "
-            f"{self.dilation} over an input of {shape} gives {out} in {len(self)} steps."
+            f"{self.dilation} over an input of {shape} gives {out} in {len(self)} step{'s' * (len(self) > 1)}."
         )
 
 
@@ -215,9 +233,7 @@ def convolution(
         canvas = np.zeros((out_channels, *(n + before + after for n, (before, after) in zip(sizes, pads, strict=True))))
     else:
         canvas = _pad(input, pads, padding_mode)
-    output = np.zeros((out_channels, *sizes))
-    steps = Steps(kind, input, canvas, weight, bias, kernel_size, stride, pads, padding_mode, dilation, output)
-    return _filled(steps)
+    return Steps(kind, input, canvas, weight, bias, kernel_size, stride, pads, padding_mode, dilation, tuple(sizes))
 
 
 def pooling(
@@ -251,12 +267,9 @@ def pooling(
     pads = ((padding, padding),) * dims
     fill = -np.inf if kind == "max" else 0.0
     canvas = _pad(input, pads, "zeros", fill)
-    output = np.zeros((len(input), *sizes))
+    bias, kernel_size = np.zeros(len(input)), (kernel_size,) * dims
     name = f"{kind} pooling"
-    bias = np.zeros(len(input))
-    return _filled(
-        Steps(name, input, canvas, None, bias, (kernel_size,) * dims, stride, pads, "zeros", dilation, output)
-    )
+    return Steps(name, input, canvas, None, bias, kernel_size, stride, pads, "zeros", dilation, tuple(sizes))
 
 
 def _step(steps: Steps, position: tuple[int, ...]) -> Step:
@@ -276,22 +289,6 @@ def _step(steps: Steps, position: tuple[int, ...]) -> Step:
         return Step(position, window, values, None, values.mean(axis=axes))
     products = steps.weight * values  # [F, C, *kernel]
     return Step(position, window, values, products, products.sum(axis=tuple(range(1, products.ndim))) + steps.bias)
-
-
-def _filled(steps: Steps) -> Steps:
-    """Run all steps and write their results into the output, which is still zeros."""
-    if steps.kind != "transposed convolution":
-        for step in steps:
-            steps.output[(slice(None), *step.position)] = step.result
-        return steps
-    full = steps.canvas.copy()
-    for step in steps:
-        full[(slice(None), *np.ix_(*step.window))] += step.result
-    inside = tuple(
-        slice(before, before + n) for (before, _), n in zip(steps.padding, steps.output.shape[1:], strict=True)
-    )
-    steps.output[:] = full[(slice(None), *inside)] + steps.bias.reshape(-1, *(1 for _ in inside))
-    return steps
 
 
 def _transposed_size(size, reach, stride, padding, dilation, output_padding, ceil_mode) -> int:

@@ -6,20 +6,25 @@ import os
 from pathlib import Path
 
 import anywidget
+import traitlets
 
 from cnnviz.files import whole_file
 
 FOLDER = Path(__file__).parent
 
 
-def module(name: str) -> str:
-    """Return the ES module of one widget: the shared controls, then `<name>.js` (an anywidget's module cannot import)."""
-    return (FOLDER / "controls.js").read_text("utf-8") + (FOLDER / f"{name}.js").read_text("utf-8")
+def module(*names: str) -> str:
+    """Return the ES module of one widget: the shared controls, then each `<name>.js` (an anywidget's cannot import)."""
+    return "".join((FOLDER / f"{name}.js").read_text("utf-8") for name in ("controls", *names))
 
 
 def style() -> str:
     """Return the style sheet that all widgets share."""
     return (FOLDER / "explorer.css").read_text("utf-8")
+
+
+class IllegalSettingError(traitlets.TraitError, ValueError):
+    """A setting that is not allowed; the widget stays as it was."""
 
 
 class Explorer(anywidget.AnyWidget):
@@ -32,18 +37,17 @@ class Explorer(anywidget.AnyWidget):
         allowed = self.control_names()
         for name in controls:
             if name not in allowed:
-                raise TypeError(
-                    f"{type(self).__name__} has no control {name!r}; it has {', '.join(allowed)}"
-                )
+                raise TypeError(f"{type(self).__name__} has no control {name!r}; it has {', '.join(allowed)}")
         super().__init__(**controls)
 
     @classmethod
     def control_names(cls) -> list[str]:
         """Return the names of the public controls: traits that the widget itself declares."""
-        inherited = set(anywidget.AnyWidget.class_traits())
-        return sorted(
-            name for name in cls.class_traits() if name not in inherited and name[0] != "_"
-        )
+        return sorted(name for name in cls._own_traits() if name[0] != "_")
+
+    @classmethod
+    def _own_traits(cls) -> list[str]:
+        return [name for name in cls.class_traits(sync=True) if name not in anywidget.AnyWidget.class_traits()]
 
     def describe(self) -> str:
         """Say in a sentence or two, with its numbers, what the widget shows."""
@@ -59,8 +63,7 @@ class Explorer(anywidget.AnyWidget):
         return Path(path)
 
     def _page(self) -> str:
-        names = [name for name in self.class_traits(sync=True) if name in self.control_names() or name[0] != "_"]
-        state = {name: self.get_state(name)[name] for name in names}
+        state = self.get_state(self._own_traits())
         script = (FOLDER / "page.js").read_text("utf-8").replace("__STATE__", json.dumps(state, default=_binary))
         script = (self._esm + script).replace("</", "<\\/")
         return (
