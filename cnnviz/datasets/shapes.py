@@ -117,7 +117,7 @@ def _contrasting_colours(rng, count):
 
 
 def _placed(rng, count, radius, spread):
-    """Return coordinates u, v [N, 32, 32] about a random centre, turned and a little stretched; 1 is `radius` pixels."""
+    """Return coordinates u, v [N, 32, 32] about a random centre, turned, a little stretched; 1 is `radius` pixels."""
     centre, angle = _uniform(rng, -spread, spread, 2, count), _uniform(rng, 0, 2 * np.pi, count)
     stretch = _uniform(rng, 0.85, 1, count)
     pixel = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2

@@ -62,9 +62,11 @@ class LeNet5(nn.Module):
 class LeNet5Of1998(nn.Module):
     """LeNet-5 as published: trainable subsampling, table I, scaled tanh. 60,000 parameters up to f6, as in the paper.
 
-    Two things differ from the paper. The output was 10 radial basis functions with fixed centres, bitmaps of the
-    characters; here it is a linear layer (850 parameters more), trained with cross-entropy. And the border of 2 pixels
-    around a 28 x 28 image has the value 0, the mean of the normalised images, where the paper has the background's.
+    Three things differ from the paper. The output was 10 radial basis functions with fixed centres, bitmaps of the
+    characters; here it is a linear layer (850 parameters more), trained with cross-entropy. The border of 2 pixels
+    around a 28 x 28 image has the value 0, the mean of the normalised images, where the paper has the background's. And
+    weights begin with the variance 1 / fan-in (LeCun et al., Efficient BackProp, 1998, section 4.6): the paper's
+    +-2.4 / fan-in needs its second-order step sizes, and with plain gradient descent stays at chance.
 
     Args: as for LeNet5.
     """
@@ -82,11 +84,9 @@ class LeNet5Of1998(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Draw uniformly from +-2.4 / fan-in (appendix A); the subsampling layers begin as plain averages."""
         for layer in (self.c1, self.c5, self.f6, self.output):
-            bound = 2.4 / layer.weight[0].numel()
-            nn.init.uniform_(layer.weight, -bound, bound)
-            nn.init.uniform_(layer.bias, -bound, bound)
+            nn.init.normal_(layer.weight, std=layer.weight[0].numel() ** -0.5)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, image_size, image_size]."""
@@ -130,15 +130,14 @@ class PartialConv2d(nn.Module):
             row[list(seen)] = True
         self.register_buffer("connected", connected)  # [out_channels, in_channels]
         self.kernels = nn.Parameter(torch.empty(connected.sum(), kernel_size, kernel_size))
-        self.bias = nn.Parameter(torch.empty(len(inputs)))
+        self.bias = nn.Parameter(torch.zeros(len(inputs)))
         self._initialise()
 
     def _initialise(self) -> None:
-        """Draw from +-2.4 / fan-in (appendix A); the fan-in differs from map to map."""
-        bound = 2.4 / (self.connected.sum(1) * self.kernels[0].numel())  # out_channels
+        """Draw with the variance 1 / fan-in, which differs from output map to output map."""
+        fan_in = self.connected.sum(1) * self.kernels[0].numel()  # out_channels
         with torch.no_grad():
-            self.bias.uniform_(-1, 1).mul_(bound)
-            self.kernels.uniform_(-1, 1).mul_(bound[self.connected.nonzero()[:, 0], None, None])
+            self.kernels.normal_().mul_(fan_in[self.connected.nonzero()[:, 0], None, None] ** -0.5)
 
     @property
     def weight(self) -> Tensor:

@@ -1,0 +1,7 @@
+"""The one training loop, its recipes, and the device it runs on."""
+
+from cnnviz.training.device import best_device, profile
+from cnnviz.training.fit import EpochRecord, Run, fit
+from cnnviz.training.recipe import Recipe
+
+__all__ = ["EpochRecord", "Recipe", "Run", "best_device", "fit", "profile"]

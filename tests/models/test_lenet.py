@@ -107,8 +107,10 @@ def test_a_seed_gives_the_same_network(seed, name):
     assert torch.equal(first(x), second(x))
 
 
-def test_weights_of_1998_lie_within_the_papers_bound():
+def test_weights_of_1998_begin_with_the_variance_of_one_over_fan_in():
+    torch.manual_seed(0)
     model = lenet5_1998()
     for layer in (model.c1, model.c3, model.c5, model.f6, model.output):
-        for weights, inputs in zip(layer.weight.flatten(1), (layer.weight != 0).flatten(1).sum(1), strict=True):
-            assert 0.5 * 2.4 / inputs < weights.abs().max() <= 2.4 / inputs
+        fan_in = (layer.weight != 0).flatten(1).sum(1)  # of each output
+        scaled = (layer.weight.flatten(1) * fan_in[:, None].sqrt())[layer.weight.flatten(1) != 0]
+        assert scaled.std() == pytest.approx(1, abs=3 / scaled.numel() ** 0.5)

@@ -1,0 +1,43 @@
+"""Training images that live on the device, shuffled and augmented a batch at a time; no worker processes."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cnnviz.datasets import ImageSet
+from cnnviz.training.recipe import Recipe
+
+
+class Batches:
+    """Normalised batches of a training set. An epoch depends on the seed that it is given and on nothing else."""
+
+    def __init__(self, data: ImageSet, recipe: Recipe, device: torch.device):
+        padding, (_, height, width) = recipe.crop_padding, data.image_shape
+        padded = F.pad(data.x_train.to(device), (padding,) * 4)
+        # A view, no copy: every crop of every image, N, C, 2 * padding + 1, 2 * padding + 1, height, width.
+        self._crops = padded.unfold(2, height, 1).unfold(3, width, 1)
+        self._labels = data.y_train.to(device)
+        self._data, self._recipe = data, recipe
+        self._starts = range(0, len(self._labels), recipe.batch_size)
+        if len(self._starts) > 1 and len(self._labels) % recipe.batch_size == 1:
+            self._starts = self._starts[:-1]  # batch normalisation cannot train on one image
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return len(self._starts)
+
+    def epoch(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield float32 images [B, C, H, W] and int64 labels [B], each training image once, in the order of `seed`."""
+        generator = torch.Generator().manual_seed(seed)  # on the cpu, so that all devices see the same images
+        count, device, places = len(self._labels), self._labels.device, 2 * self._recipe.crop_padding + 1
+        order = torch.randperm(count, generator=generator).to(device)
+        rows, columns = torch.randint(places, (2, count), generator=generator).to(device)
+        mirrored = (torch.rand(count, generator=generator) < self._recipe.flip).to(device)
+        for start in self._starts:
+            batch = slice(start, start + self._recipe.batch_size)
+            images = self._crops[order[batch], :, rows[batch], columns[batch]]
+            if self._recipe.flip:
+                images = torch.where(mirrored[batch, None, None, None], images.flip(3), images)
+            yield self._data.normalise(images), self._labels[order[batch]]

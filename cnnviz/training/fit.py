@@ -1,0 +1,264 @@
+"""The one training loop of the repository: it yields records and draws nothing."""
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cnnviz.analysis.evaluate import check_fit, evaluate
+from cnnviz.datasets import ImageSet
+from cnnviz.training.batches import Batches
+from cnnviz.training.device import as_device
+from cnnviz.training.recipe import Recipe
+
+MOST_WEIGHTS = 20_000  # of a layer whose filters are kept at every epoch unless the caller chooses
+
+
+@dataclass(frozen=True, eq=False)
+class EpochRecord:
+    """What is known after one epoch; epoch 0 is the network before training."""
+
+    epoch: int  # 0 to epochs
+    epochs: int  # of the whole run
+    train_loss: float  # nats; mean over the epoch's batches, while the weights move (epoch 0: as test_loss)
+    train_error: float  # fraction of the training images, likewise
+    test_loss: float  # nats; mean over the test images at the end of the epoch
+    test_error: float  # fraction of the test images
+    lr: float  # step size in the middle of the epoch
+    seconds: float  # training and testing
+    images_per_second: float  # training alone; 0 in epoch 0
+    num_classes: int
+    filters: dict[str, Tensor] = field(repr=False)  # layer -> float32 [out, in, k, k] at the end of the epoch, cpu
+
+    def describe(self) -> str:
+        """Say the epoch's figures in a sentence."""
+        return (
+            f"Epoch {self.epoch} of {self.epochs}: training loss {self.train_loss:.4f}, error {self.train_error:.2%}; "
+            f"test loss {self.test_loss:.4f}, error {self.test_error:.2%}; {self.seconds:.1f} s."
+        )
+
+
+def fit(
+    model: nn.Module,
+    data: ImageSet,
+    recipe: Recipe,
+    *,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    keep_filters: Sequence[str] | None = None,
+) -> "Run":
+    """Return a run, an iterator that trains `model` one epoch for each record that is taken from it.
+
+    Args:
+        model: takes images [N, C, H, W] of `data`, returns logits [N, num_classes]; goes to `device`, changes in place.
+        data: moved to `device` as uint8, normalised and augmented a batch at a time.
+        recipe: the hyperparameters.
+        device: cuda, mps or cpu; the best there is by default.
+        seed: of the order of the images, their augmentation and dropout. On a processor the same seed and model give
+            the same weights, bit for bit. The random state outside is left as it was.
+        keep_filters: convolution layers whose filters each record keeps; by default all of at most 20,000 weights.
+
+    Raises:
+        TypeError, ValueError: before training, where model and data do not fit, or a layer or device does not exist.
+    """
+    if not isinstance(data, ImageSet) or not isinstance(recipe, Recipe):
+        given = f"{type(data).__name__} and {type(recipe).__name__}"
+        raise TypeError(f"fit takes a model, an ImageSet and a Recipe; data and recipe are {given}")
+    for labels in (data.y_train, data.y_test):
+        check_fit(model, data.normalise(data.x_test[:1]), labels, len(labels))
+    return Run(model, data, recipe, as_device(device), seed, _layers_to_keep(model, keep_filters))
+
+
+class Run(Iterator[EpochRecord]):
+    """Training that happens while it is iterated: `for record in run`.
+
+    Interrupted or stopped in the middle of an epoch, it goes back to the end of the last whole epoch; iterating again
+    resumes there, and on a processor ends with the weights that it would have had without the interruption.
+    """
+
+    def __init__(self, model, data, recipe, device, seed, layers):
+        self.model, self.data, self.recipe, self.device, self.seed = model.to(device), data, recipe, device, seed
+        self.note = data.note  # what must be said wherever the records are shown
+        self.on_batch: Callable[[int, int], None] | None = None  # called with batches done and batches of this epoch
+        self._layers = layers
+        self._batches = Batches(data, recipe, device)
+        self._x_test, self._y_test = data.normalise(data.x_test.to(device)), data.y_test.to(device)
+        self._optimizer = recipe.build_optimizer(model)
+        self._stopping = self._midway = False
+        self._checkpoint = self._snapshot([])
+
+    @property
+    def records(self) -> list[EpochRecord]:
+        """The records so far."""
+        return list(self._checkpoint["records"])
+
+    def stop(self) -> None:
+        """End the iteration cleanly after the current batch; iterating again resumes."""
+        self._stopping = True
+
+    def __iter__(self) -> "Run":
+        self._stopping = False
+        return self
+
+    def __next__(self) -> EpochRecord:
+        epoch = len(self._checkpoint["records"])
+        if self._stopping or epoch > self.recipe.epochs:
+            raise StopIteration
+        if self._midway:  # an interrupt arrived even while the model was being set back
+            self._restore()
+        self._midway = True
+        try:
+            with _own_random_numbers(self._epoch_seed(epoch), self.device), torch.enable_grad():
+                record = self._first_record() if epoch == 0 else self._train_and_test(epoch)
+        except BaseException as error:
+            self._restore()
+            if isinstance(error, KeyboardInterrupt):
+                print(f"Interrupted. {self.describe()}")
+            raise
+        if record is None:
+            self._restore()
+            raise StopIteration
+        self._checkpoint = self._snapshot([*self._checkpoint["records"], record])
+        self._midway = False
+        return record
+
+    def describe(self) -> str:
+        """Say how far the run is."""
+        records = self._checkpoint["records"]
+        if not records:
+            return f"Not trained yet: 0 of {self.recipe.epochs} epochs."
+        rest = "" if len(records) > self.recipe.epochs else " Iterate the run again to go on from there."
+        return f"{len(records)} records kept. {records[-1].describe()}{rest}"
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    def state_dict(self) -> dict:
+        """Return all that `load_state_dict` needs to go on from the last whole epoch, in tensors and plain values."""
+        return self._checkpoint | {"records": [vars(record) for record in self._checkpoint["records"]]}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go to the state of another run with the same model, data, recipe and seed."""
+        self._checkpoint = state | {"records": [EpochRecord(**record) for record in state["records"]]}
+        self._restore()
+
+    def _first_record(self) -> EpochRecord:
+        start = time.perf_counter()
+        test = evaluate(self.model, self._x_test, self._y_test, topk=(1,))
+        train_x = self.data.normalise(self.data.x_train[: len(self._x_test)])  # as many as in the test: enough
+        train = evaluate(self.model, train_x, self.data.y_train[: len(self._x_test)], topk=(1,))
+        return self._record(0, train.loss, train.error[1], test, time.perf_counter() - start, 0.0)
+
+    def _train_and_test(self, epoch: int) -> EpochRecord | None:
+        """Return the record of one epoch, or None where `stop` was called before its end."""
+        start = time.perf_counter()
+        trained = self._train(epoch)
+        if trained is None:
+            return None
+        seconds = time.perf_counter() - start
+        test = evaluate(self.model, self._x_test, self._y_test, topk=(1,))
+        rate = len(self.data.x_train) / seconds
+        return self._record(epoch, *trained, test, time.perf_counter() - start, rate)
+
+    def _train(self, epoch: int) -> tuple[float, float] | None:
+        """Train one epoch; return mean loss and error. Sums stay on the device: no batch waits for a number."""
+        total, seen = len(self._batches), 0
+        loss_sum = torch.zeros((), device=self.device)
+        wrong = torch.zeros((), device=self.device, dtype=torch.int64)
+        with _training_mode(self.model):
+            for done, (images, labels) in enumerate(self._batches.epoch(self._epoch_seed(epoch)), 1):
+                self._set_lr(epoch - 1 + (done - 0.5) / total)
+                logits = self.model(images)
+                loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+                loss.backward()
+                self._optimizer.step()
+                self._optimizer.zero_grad()
+                loss_sum += loss.detach() * len(labels)
+                wrong += (logits.detach().argmax(1) != labels).sum()
+                seen += len(labels)
+                if self.on_batch:
+                    self.on_batch(done, total)
+                if self._stopping and done < total:
+                    return None
+        return loss_sum.item() / seen, wrong.item() / seen
+
+    def _record(self, epoch, train_loss, train_error, test, seconds, images_per_second) -> EpochRecord:
+        return EpochRecord(
+            epoch=epoch,
+            epochs=self.recipe.epochs,
+            train_loss=train_loss,
+            train_error=train_error,
+            test_loss=test.loss,
+            test_error=test.error[1],
+            lr=self.recipe.lr_at(max(0, epoch - 0.5)),
+            seconds=seconds,
+            images_per_second=images_per_second,
+            num_classes=self.data.num_classes,
+            filters={name: _copy(self.model.get_submodule(name).weight) for name in self._layers},
+        )
+
+    def _set_lr(self, epoch: float) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.recipe.lr_at(epoch)
+
+    def _epoch_seed(self, epoch: int) -> int:
+        """Return the seed of one epoch: nothing but run and epoch decides its random numbers, so resuming is exact."""
+        return self.seed * 10_007 + epoch  # a prime above any number of epochs
+
+    def _snapshot(self, records: list[EpochRecord]) -> dict:
+        states = {"model": self.model.state_dict(), "optimizer": self._optimizer.state_dict()}
+        return {"records": records} | copy.deepcopy(states)
+
+    def _restore(self) -> None:
+        """Set model and optimizer back to the end of the last whole epoch."""
+        self._optimizer.zero_grad()
+        self.model.load_state_dict(self._checkpoint["model"])
+        self._optimizer.load_state_dict(copy.deepcopy(self._checkpoint["optimizer"]))  # it would share tensors
+        self._midway = False
+
+
+def _is_filter(layer: nn.Module) -> bool:
+    return isinstance(getattr(layer, "weight", None), Tensor) and layer.weight.ndim == 4
+
+
+def _layers_to_keep(model: nn.Module, names: Sequence[str] | None) -> tuple[str, ...]:
+    layers = {name: layer.weight.numel() for name, layer in model.named_modules() if _is_filter(layer)}
+    if names is None:
+        return tuple(name for name, count in layers.items() if count <= MOST_WEIGHTS)
+    for name in names:
+        if name not in layers:
+            raise ValueError(f"keep_filters names {name!r}; the convolution layers are {', '.join(layers) or 'none'}")
+    return tuple(names)
+
+
+def _copy(weight: Tensor) -> Tensor:
+    return weight.detach().to("cpu", torch.float32, copy=True)
+
+
+@contextmanager
+def _training_mode(model: nn.Module) -> Iterator[None]:
+    """Put the model into training mode; afterwards each submodule is again in the mode that it was in."""
+    before = [(module, module.training) for module in model.modules()]
+    try:
+        model.train()
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+@contextmanager
+def _own_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw torch's global random numbers (dropout's, for instance) from `seed`; afterwards they go on as before."""
+    gpus = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(gpus):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed GPUs that are not ours
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
+        yield
