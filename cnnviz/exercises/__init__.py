@@ -1,6 +1,6 @@
 """Checks of the learner's answers, one module a chapter; nothing heavy is imported until a chapter is.
 
-``from cnnviz.exercises import ch02`` and then ``ch02.check_output_size(output_size)`` gives a Verdict: right, or what is
+``from cnnviz.exercises import ch02`` and ``ch02.check_output_size(output_size)`` give a Verdict: right, or what went
 wrong and the first case that shows it.
 
 - ``ch01`` images and filters: grey from colour, a box kernel, a filter with loops, edge magnitude, a border
