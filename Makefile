@@ -12,10 +12,14 @@ UV = $$(grep '^uv==' requirements.txt)
 # As in CI: little data and one thread for each of the two processes that run tests.
 QUICK = CNNVIZ_PROFILE=quick OMP_NUM_THREADS=1
 
+# In a container the learner is often root, and JupyterLab wants to be told that this is meant.
+ROOT_TOO := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 .PHONY: lab test test-oldest lint bench gpu picture requirements
 
 lab: $(READY)   ## open the course in JupyterLab
-	$(BIN)/python -m jupyterlab notebooks/00_start_here.ipynb
+	$(BIN)/python -m jupyterlab $(ROOT_TOO) --ServerApp.root_dir=notebooks \
+		--LabApp.default_url=/lab/tree/00_start_here.ipynb
 
 test: lint      ## every test: package, browser, chapters
 	$(QUICK) $(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile --durations=10
