@@ -105,7 +105,7 @@ class PhotoFilterExplorer(Explorer):
         name = source if isinstance(source, str) and source in SAMPLES else "photo"
         if isinstance(source, str | os.PathLike) and name == "photo":
             name = os.path.basename(source)
-        shrunk = "" if whole is levels else f", shrunk from {whole.shape[0]} x {whole.shape[1]}"
+        shrunk = "" if whole.shape == levels.shape else f", shrunk from {whole.shape[0]} x {whole.shape[1]}"
         shape = [*levels.shape, 1][:3]
         return {"_photo": levels.tobytes(), "_shape": shape, "_title": f"{name}, {height} x {width} pixels{shrunk}"}
 
