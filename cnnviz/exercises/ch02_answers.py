@@ -43,8 +43,8 @@ def weights(c, n, f, k, p, shared, *, bias=0, power=2, area=2):
 
 
 def output_size(n, k, s, p, d) -> int:
-    """What torch makes of a row without numbers: a meta tensor has a shape only."""
-    row, kernel = torch.empty(1, 1, n, device="meta"), torch.empty(1, 1, k, device="meta")
+    """The shape that torch's convolution returns."""
+    row, kernel = torch.zeros(1, 1, n), torch.zeros(1, 1, k)
     return F.conv1d(row, kernel, None, s, p, d).shape[-1]
 
 
@@ -57,7 +57,7 @@ def leftover(n, k, s, p, d) -> int:
 
 def transposed_size(n, k, s, p, o, d) -> int:
     """The shape that torch's transposed convolution returns."""
-    row, kernel = torch.empty(1, 1, n, device="meta"), torch.empty(1, 1, k, device="meta")
+    row, kernel = torch.zeros(1, 1, n), torch.zeros(1, 1, k)
     return F.conv_transpose1d(row, kernel, None, s, p, o, 1, d).shape[-1]
 
 
@@ -74,9 +74,9 @@ def same_padding(k, d) -> tuple[int, int]:
 
 def number_of_weights(c, n, f, k, p, shared) -> int:
     """The size of torch's weight, once a filter, or once an output pixel where nothing is shared."""
-    layer = torch.nn.Conv2d(c, f, k, padding=p, bias=False, device="meta")
-    each = layer.weight.numel() // f
-    return f * each if shared else layer(torch.empty(c, n, n, device="meta")).numel() * each
+    filters = torch.zeros(f, c, k, k)
+    outputs = F.conv2d(torch.zeros(c, n, n), filters, padding=p)
+    return filters.numel() if shared else outputs.numel() * filters[0].numel()
 
 
 def padded(row: Tensor, padding: int, mode: str, **other: str) -> Tensor:

@@ -177,7 +177,7 @@ def _equal(before: Any, after: Any) -> bool:
 
 def _one_line(error: Exception, function: Callable) -> str:
     """'IndexError: index 5 is out of bounds, at: total += image[i]' instead of a traceback."""
-    code = getattr(function, "__code__", None)
+    code = getattr(getattr(function, "forward", function), "__code__", None)  # a module's code is its forward
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.line for frame in frames if code and frame.filename == code.co_filename and frame.line]
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"

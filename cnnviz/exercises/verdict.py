@@ -1,6 +1,7 @@
 """What a check says to the learner, as plain text that is the same on every run."""
 
 import re
+import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +30,8 @@ class Verdict:
         return self.passed
 
     def __repr__(self) -> str:
-        lines = [f"{'✓' if self.passed else '✗'} {self.exercise}: {self.message}"]
+        sign = "✓" if self.passed else "✗"
+        lines = textwrap.wrap(f"{sign} {self.exercise}: {self.message}", 100, subsequent_indent="  ")
         if self.given:
             lines.append(_beside("  given     ", _arguments(self.given)))
         if self.expected is not None:
