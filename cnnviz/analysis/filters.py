@@ -50,7 +50,7 @@ def filters(source: nn.Module | Sequence) -> Filters:
         ValueError: a model without a 2-D convolution, no records, or records that kept no filters.
     """
     if isinstance(source, nn.Module):
-        weights = {name: _copy(layer.weight)[None] for name, layer in source.named_modules() if _is_conv(layer)}
+        weights = {name: weight[None] for name, weight in filters_of(source).items()}
         if not weights:
             raise ValueError(f"{type(source).__name__} has no 2-D convolution, so there are no filters to show")
         return Filters(weights)
@@ -60,6 +60,11 @@ def filters(source: nn.Module | Sequence) -> Filters:
         raise ValueError(f"this list of records {what}")
     weights = {name: np.stack([_copy(record.filters[name]) for record in records]) for name in records[0].filters}
     return Filters(weights, tuple(record.epoch for record in records))
+
+
+def filters_of(model: nn.Module) -> dict[str, np.ndarray]:
+    """Return layer -> float32 [out_channels, in_channels / groups, height, width] of a model, {} if it has none."""
+    return {name: _copy(layer.weight) for name, layer in model.named_modules() if _is_conv(layer)}
 
 
 def _is_conv(layer: nn.Module) -> bool:

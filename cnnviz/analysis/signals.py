@@ -14,11 +14,12 @@ def training_signals(records: Sequence) -> tuple[str, ...]:
     trained = [record for record in records if record.epoch > 0]
     if not trained:
         return ()
+    lr = max(record.lr for record in trained)  # a schedule may have brought the last one down to 0
     broken = next((record for record in trained if not math.isfinite(record.train_loss)), None)
     if broken is not None:
         return (
             f"The loss is not finite since epoch {broken.epoch}: the numbers overflowed, and training on does not "
-            f"repair them. Try a smaller learning rate ({broken.lr / 10:g} instead of {broken.lr:g}), and check that "
+            f"repair them. Try a smaller learning rate ({lr / 10:g} instead of {lr:g}), and check that "
             "the images are normalised and hold no NaN.",
         )
     last, chance = trained[-1], 1 - 1 / trained[-1].num_classes
@@ -27,6 +28,6 @@ def training_signals(records: Sequence) -> tuple[str, ...]:
     return (
         f"The network is still at chance after epoch {last.epoch}: it misses {last.train_error:.0%} of the training "
         f"images, and guessing one of {last.num_classes} classes misses {chance:.0%}. Try a learning rate ten times "
-        f"smaller ({last.lr / 10:g}) or larger ({last.lr * 10:g}), and check that the images are normalised and that "
+        f"smaller ({lr / 10:g}) or larger ({lr * 10:g}), and check that the images are normalised and that "
         "the labels belong to them.",
     )

@@ -26,12 +26,15 @@ def plot_feature_maps(maps, layer: str, image: int = 0, *, columns: int | None =
 
 
 def heat_sheet(stack: np.ndarray, columns: int | None, what: str, limit: float | None = None) -> go.Figure:
-    """Return tiles float [n, h, w] on one sheet as a plotly heat map with a scale; `what` names a tile on hovering."""
+    """Return tiles float [n, h, w] on one sheet as a plotly heat map with a scale; `what` names a tile on hovering.
+
+    With a `limit` the scale goes from -limit to limit, without one to the largest value, from 0 if none is negative.
+    """
     columns = default_columns(len(stack)) if columns is None else columns
     values = tile(np.asarray(stack, np.float32), columns, fill=np.nan)
     index = tile(np.broadcast_to(np.arange(len(stack), dtype=np.float32)[:, None, None], stack.shape), columns, fill=-1)
     finite = values[np.isfinite(values)]
-    signed = bool((finite < 0).any())
+    signed = limit is not None or bool((finite < 0).any())
     limit = float(np.abs(finite).max(initial=0) or 1) if limit is None else limit
     heat = go.Heatmap(
         z=values,

@@ -4,24 +4,24 @@ import numpy as np
 import plotly.graph_objects as go
 
 from cnnviz.figures.feature_maps import heat_sheet
-from cnnviz.figures.montage import montage
+from cnnviz.figures.montage import largest, montage
 from cnnviz.figures.style import FONT_SIZE, TEMPLATE
 
-MOST_INPUTS = 64  # input channels in a row; wider layers show their first 64 and say so
+MOST_INPUTS = 64  # tiles in a column; filters on more channels show their first 64
 
 
 def sheet_of_filters(weights: np.ndarray) -> tuple[np.ndarray, int | None]:
     """Return one layer's weights [out, in, h, w] as a stack for a montage, and its columns (None: near square).
 
-    One input channel: [out, h, w]. Three: [out, 3, h, w], colours. More: one row a filter, one tile an input channel.
+    One input channel: [out, h, w]. Three: [out, 3, h, w], colours. More: a column for each filter, a tile an input.
     """
     _, in_channels, height, width = weights.shape
     if in_channels == 1:
         return weights[:, 0], None
     if in_channels == 3:
         return weights, None
-    shown = weights[:, :MOST_INPUTS]
-    return shown.reshape(-1, height, width), shown.shape[1]
+    shown = weights[:, :MOST_INPUTS].swapaxes(0, 1)
+    return shown.reshape(-1, height, width), len(weights)
 
 
 def plot_filters(filters, layer: str, epoch: int | None = None) -> go.Figure:
@@ -34,7 +34,7 @@ def plot_filters(filters, layer: str, epoch: int | None = None) -> go.Figure:
     """
     weights = filters[layer]
     at = position(filters.epochs, epoch)
-    limit = float(np.abs(weights[np.isfinite(weights)]).max(initial=0) or 1)
+    limit = largest(weights) or 1.0
     stack, columns = sheet_of_filters(weights[at])
     if stack.ndim == 4:
         figure = go.Figure(go.Image(z=montage(stack, limit=limit), hoverinfo="skip"))

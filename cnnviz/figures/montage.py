@@ -41,15 +41,21 @@ def tile(stack: np.ndarray, columns: int | None = None, gap: int = 1, fill=0) ->
     return sheet
 
 
-def colour(values: np.ndarray, limit: float | None = None) -> np.ndarray:
-    """Return the colours uint8 [..., 3] of numbers: diverging and centred on zero if any is negative, else sequential.
+def largest(values: np.ndarray) -> float:
+    """Return the largest absolute value that is finite; 0 where none is."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0))
 
-    `limit` is the largest absolute value of the scale, by default that of `values`. What is not finite is grey.
+
+def colour(values: np.ndarray, limit: float | None = None, signed: bool | None = None) -> np.ndarray:
+    """Return the colours uint8 [..., 3] of numbers: diverging and centred on zero if `signed`, else sequential.
+
+    `signed` is by default whether any value is negative; `limit`, the largest absolute value of the scale, that of
+    `values`. What is not finite is grey.
     """
     values = np.asarray(values, np.float32)
     finite = np.isfinite(values)
-    signed = bool((values[finite] < 0).any())
-    limit = np.abs(values[finite]).max(initial=0) if limit is None else limit
+    signed = bool((values[finite] < 0).any()) if signed is None else signed
+    limit = largest(values) if limit is None else limit
     share = np.where(finite, values, 0) / (limit or 1)
     share = (share + 1) / 2 if signed else share
     # 255 steps, so that zero is exactly the middle colour of the diverging map
@@ -59,7 +65,15 @@ def colour(values: np.ndarray, limit: float | None = None) -> np.ndarray:
     return picture
 
 
-def montage(stack: np.ndarray, columns: int | None = None, gap: int = 1, limit: float | None = None) -> np.ndarray:
+def montage(
+    stack: np.ndarray,
+    columns: int | None = None,
+    gap: int = 1,
+    *,
+    limit: float | None = None,
+    signed: bool | None = None,
+    enlarge: int = 1,
+) -> np.ndarray:
     """Return a sheet uint8 [H, W, 3] of a stack of numbers or pictures, all on one colour scale.
 
     Args:
@@ -68,6 +82,8 @@ def montage(stack: np.ndarray, columns: int | None = None, gap: int = 1, limit: 
         columns: tiles in a row; a sheet about as wide as high by default.
         gap: pixels between tiles.
         limit: the largest absolute value of the scale; that of the stack by default.
+        signed: whether the scale has negative values; by default whether the stack has.
+        enlarge: pixels along each side of a value; small filters need it beside a gap of one pixel.
 
     Raises:
         ValueError: another shape.
@@ -82,8 +98,8 @@ def montage(stack: np.ndarray, columns: int | None = None, gap: int = 1, limit: 
     if stack.ndim == 4:
         tiles = (stack if stack.dtype == np.uint8 else _rgb(stack, limit)).transpose(0, 2, 3, 1)
     else:
-        tiles = np.repeat(stack[..., None], 3, axis=3) if stack.dtype == np.uint8 else colour(stack, limit)
-    return tile(tiles, columns, gap, GAP)
+        tiles = np.repeat(stack[..., None], 3, axis=3) if stack.dtype == np.uint8 else colour(stack, limit, signed)
+    return tile(tiles.repeat(enlarge, axis=1).repeat(enlarge, axis=2), columns, gap, GAP)
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -94,6 +110,6 @@ def png(picture: np.ndarray) -> bytes:
 
 
 def _rgb(weights: np.ndarray, limit: float | None) -> np.ndarray:
+    limit = largest(weights) if limit is None else limit
     finite = np.nan_to_num(weights.astype(np.float32), nan=0, posinf=0, neginf=0)
-    limit = np.abs(finite).max() if limit is None else limit
     return np.rint(127.5 + 127.5 * (finite / (limit or 1)).clip(-1, 1)).astype(np.uint8)

@@ -31,3 +31,8 @@ def test_a_loss_that_is_not_finite_is_the_only_signal_and_names_its_epoch(loss):
     (message,) = training_signals([record(0, 0.9), record(1), record(2, 0.9, loss), record(3, 0.9, loss)])
     assert "not finite since epoch 2" in message
     assert "0.01 instead of 0.1" in message
+
+
+def test_advice_starts_from_the_highest_rate_of_the_schedule():
+    (message,) = training_signals([record(1, 0.9, lr=0.2), record(2, 0.9, lr=0.0)])
+    assert "smaller (0.02) or larger (2)" in message

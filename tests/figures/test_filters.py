@@ -15,10 +15,10 @@ FILTERS = Filters(
 )
 
 
-def test_a_layer_on_many_channels_has_one_row_a_filter_and_one_column_a_channel():
+def test_a_layer_on_many_channels_has_one_column_a_filter_and_one_row_a_channel():
     (heat,) = plot_filters(FILTERS, "c3").data
-    assert heat.z.shape == (16 * 6 - 1, 6 * 6 - 1)
-    np.testing.assert_array_equal(heat.z[12:17, 18:23], FILTERS["c3"][-1, 2, 3])
+    assert heat.z.shape == (6 * 6 - 1, 16 * 6 - 1)
+    np.testing.assert_array_equal(heat.z[18:23, 12:17], FILTERS["c3"][-1, 2, 3])
 
 
 def test_all_epochs_share_one_scale_so_that_growth_shows():
@@ -29,6 +29,11 @@ def test_all_epochs_share_one_scale_so_that_growth_shows():
     np.testing.assert_array_equal(plot_filters(FILTERS, "c1").data[0].z, last.z)
 
 
+def test_filters_without_a_negative_weight_keep_the_diverging_scale():
+    (heat,) = plot_filters(Filters({"c1": np.full((1, 1, 1, 2, 2), 0.5, np.float32)}), "c1").data
+    assert (heat.zmin, heat.zmax) == (-0.5, 0.5)
+
+
 def test_filters_on_three_channels_are_a_colour_picture():
     (picture,) = plot_filters(FILTERS, "rgb").data
     assert picture.type == "image"
@@ -37,7 +42,7 @@ def test_filters_on_three_channels_are_a_colour_picture():
 
 def test_a_very_wide_layer_shows_its_first_inputs():
     stack, columns = sheet_of_filters(np.zeros((2, MOST_INPUTS + 1, 3, 3)))
-    assert (len(stack), columns) == (2 * MOST_INPUTS, MOST_INPUTS)
+    assert (len(stack), columns) == (2 * MOST_INPUTS, 2)
 
 
 def test_the_description_names_layer_and_epoch():

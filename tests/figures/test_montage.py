@@ -37,6 +37,12 @@ def test_a_common_limit_makes_two_sheets_comparable():
     np.testing.assert_array_equal(colour(np.array([-1.0]), limit=4)[0], colour(np.array([-1.0, 4.0]))[0])
 
 
+def test_a_tile_without_a_negative_keeps_the_scale_of_its_signed_neighbours():
+    sheet = montage(np.array([[[-2.0]], [[1.0]]]), columns=2, gap=0)
+    alone = montage(np.array([[[1.0]]]), limit=2, signed=True)
+    np.testing.assert_array_equal(sheet[0, 1], alone[0, 0])
+
+
 def test_all_zeros_and_values_that_are_not_finite_are_drawn():
     assert len(np.unique(colour(np.zeros(5)), axis=0)) == 1
     np.testing.assert_array_equal(colour(np.array([np.nan, np.inf, 1.0]))[:2], [GAP, GAP])
@@ -57,6 +63,11 @@ def test_pictures_are_shown_as_they_are(shape):
     np.testing.assert_array_equal(
         sheet[:, :3], np.broadcast_to(stack[0].reshape(-1, 3, 3).transpose(1, 2, 0), (3, 3, 3))
     )
+
+
+def test_values_may_be_squares_of_pixels_beside_a_gap_of_one():
+    sheet = montage(np.array([[[0, 9]], [[9, 9]]], np.uint8), columns=1, enlarge=2)
+    assert sheet[..., 0].tolist() == [[0, 0, 9, 9]] * 2 + [[GAP[0]] * 4] + [[9] * 4] * 2
 
 
 def test_the_file_holds_the_pixels():
