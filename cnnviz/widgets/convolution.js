@@ -17,7 +17,7 @@ export function layout(state, width) {
   const rows = Math.max(inputs, outputs);
   const rowHeight = rows === 1 ? 310 : 215;
   const columns = { left: 0, kernel: 0.44 * width, right: 0.64 * width };
-  const room = { left: 0.41 * width, kernel: 0.17 * width, right: 0.36 * width };
+  const room = { left: 0.41 * width, kernel: 0.17 * width, right: 0.355 * width };
   const cell = Math.min(42, room.left / left, room.kernel / state.kernel_size, room.right / right,
     (rowHeight - 30) / Math.max(left, right, state.kernel_size));
   const grids = (panel, count, n) => range(count).map((channel) => ({
@@ -122,7 +122,7 @@ function render({ model, el }) {
   const back = button({ name: "back", label: "Step back", onClick: () => move(-1) });
   const next = button({ name: "next", label: "Step", onClick: () => move(1) });
   const scrub = slider({ name: "step", label: "step", min: 0, max: 1, format: (value) => `${value + 1}`, onChange: (step) => { revealing = true; update({ step }); } });
-  const speed = slider({ name: "speed", label: "steps a second", min: 1, max: 30, onChange: (value) => { update({ speed: value }); if (timer !== null) start(); } });
+  const speed = slider({ name: "speed", label: "steps / second", min: 1, max: 30, onChange: (value) => { update({ speed: value }); if (timer !== null) start(); } });
   const copy = button({ name: "copy", label: "Copy as PyTorch", onClick: copyCode });
 
   function move(by) {
@@ -320,18 +320,16 @@ function render({ model, el }) {
     const { before, canvas, output } = sizes(state);
     const turned = isTransposed(state);
     const n = state.input_size;
-    const grew = canvas === n ? "" : `, padded ${canvas} x ${canvas}`;
     panels.left.setAttribute("aria-label", "input; arrow keys move, Enter edits a number");
-    panels.left.innerHTML = title(plan.columns.left, `input ${state.input.length} x ${n} x ${n}${turned ? "" : grew}`) +
+    panels.left.innerHTML = title(plan.columns.left, `input ${state.input.length} x ${n} x ${n}`) +
       plan.left.map((grid) => inputGrid(grid, plan.cell, turned ? 0 : before)).join("");
     panels.kernel.setAttribute("aria-label", `filter ${state.filter}; arrow keys move, Enter edits a weight`);
     panels.kernel.innerHTML = isPooling(state)
       ? title(plan.columns.kernel, state.mode.split(" ")[0])
       : title(plan.columns.kernel, `filter ${state.filter} of ${state.out_channels}`) +
-        plan.kernel.map((grid) => signedGrid(grid, plan.cell, state.weight[state.filter][grid.channel], "var(--weight)", "var(--input)", () => 1)).join("");
+        plan.kernel.map((grid) => label(grid, state.input.length > 1 ? `weights for ${COLOURS[grid.channel]}` : "") + signedGrid(grid, plan.cell, state.weight[state.filter][grid.channel], "var(--weight)", "var(--input)", () => 1)).join("");
     panels.right.setAttribute("aria-label", "output; arrow keys move, Enter goes to the step");
-    const cropped = turned && before > 0 ? `, cropped from ${canvas}` : "";
-    panels.right.innerHTML = title(plan.columns.right, `output ${computed.output.length} x ${output} x ${output}${cropped}`) +
+    panels.right.innerHTML = title(plan.columns.right, `output ${computed.output.length} x ${output} x ${output}`) +
       plan.right.map((grid) => outputGrid(grid, plan.cell)).join("");
     marks.innerHTML = HATCH + signs(plan) + leftoverHatch(plan) + stepMarks(plan) + cursorMarks(plan);
   }
@@ -360,7 +358,9 @@ function render({ model, el }) {
       return `rgb(${level},${level},${level})`;
     };
     const picture = !["numbers", "own"].includes(state.source);
-    return label(grid, state.input.length > 1 ? `channel ${grid.channel}, ${COLOURS[grid.channel]}` : "") +
+    const caption = state.input.length > 1 ? [`channel ${grid.channel}, ${COLOURS[grid.channel]}`] : [];
+    if (grid.n > n && grid.channel === 0) caption.push(`padded to ${grid.n} x ${grid.n}`);
+    return label(grid, caption.join(", ")) +
       cells(grid, cell, values, (value, row, column) => {
         if (!inside(row) || !inside(column)) return { style: 'class="cnnviz-pad"', ink: "var(--soft-ink)" };
         if (!picture) return { style: `class="cnnviz-cell" fill="var(--input)" fill-opacity="${(0.06 + 0.4 * Math.abs(value) / top).toFixed(3)}"`, ink: "var(--ink)" };
@@ -371,8 +371,7 @@ function render({ model, el }) {
 
   function signedGrid(grid, cell, values, positive, negative, opacity) {
     const top = Math.max(...values.flat().filter(Number.isFinite).map(Math.abs), 1e-9);
-    const caption = grid.panel === "kernel" ? (state.input.length > 1 ? `weights for ${COLOURS[grid.channel]}` : "") : (computed.output.length > 1 ? `channel ${grid.channel}` : "");
-    return label(grid, caption) + cells(grid, cell, values, (value, row, column) => ({
+    return cells(grid, cell, values, (value, row, column) => ({
       style: `class="cnnviz-cell" fill="${value < 0 ? negative : positive}" fill-opacity="${(0.04 + 0.46 * Math.min(Math.abs(value) / top, 1)).toFixed(3)}" opacity="${opacity(row, column)}"`,
       ink: "var(--ink)", opacity: opacity(row, column),
     }));
@@ -390,7 +389,9 @@ function render({ model, el }) {
       return rows.length === 0 || columns.length === 0 || rows.at(-1) * steps + columns.at(-1) <= now * steps + column;
     };
     const kept = (i) => !turned || (i >= before && i < before + output);
-    return signedGrid(grid, cell, values, "var(--output)", "var(--accent)", (r, c) =>
+    const caption = computed.output.length > 1 ? [`channel ${grid.channel}`] : [];
+    if (turned && grid.n > output && grid.channel === 0) caption.push(`cropped from ${grid.n} x ${grid.n}`);
+    return label(grid, caption.join(", ")) + signedGrid(grid, cell, values, "var(--output)", "var(--accent)", (r, c) =>
       (!kept(r) || !kept(c) ? 0.25 : revealing && !finished(r, c) ? 0.22 : 1));
   }
 

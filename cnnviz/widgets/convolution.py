@@ -1,6 +1,7 @@
 """ConvolutionExplorer: every setting of a convolution or pooling layer, one window at a time."""
 
 import re
+from functools import cache
 
 import numpy as np
 import torch
@@ -67,7 +68,9 @@ class ConvolutionExplorer(Explorer):
     input_size = traitlets.Int(7).tag(sync=True)
     kernel_size = traitlets.Int(3).tag(sync=True)
     stride = traitlets.Int(1).tag(sync=True)
-    padding = traitlets.Union([traitlets.Int(), traitlets.Enum(["valid", "same", "full"])], default_value=0).tag(sync=True)
+    padding = traitlets.Union([traitlets.Int(), traitlets.Enum(["valid", "same", "full"])], default_value=0).tag(
+        sync=True
+    )
     padding_mode = traitlets.Enum(["zeros", "reflect", "replicate", "circular"], "zeros").tag(sync=True)
     dilation = traitlets.Int(1).tag(sync=True)
     output_padding = traitlets.Int(0).tag(sync=True)
@@ -83,6 +86,8 @@ class ConvolutionExplorer(Explorer):
     _presets = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **controls):
+        if controls.get("source") == "own" and "input" not in controls:
+            raise IllegalSettingError('source="own" needs an input; give input=[[...]] or choose another source')
         super().__init__(**_implied(controls))
         self._pictures = {name: _pixels(name).tolist() for name in SOURCES[1:-1]}
         self._presets = {name: [_preset(name, k).tolist() for k in range(1, 8)] for name in self.PRESETS}
@@ -96,6 +101,11 @@ class ConvolutionExplorer(Explorer):
     def _valid_array(self, proposal):
         check = {"input": _checked_input, "weight": _checked_weight, "bias": _checked_bias, "kernels": _checked_kernels}
         value = check[proposal.trait.name](proposal.value)
+        channels = {"own": len(self.input), "colour photo": 3}.get(self.source, 1)
+        if proposal.trait.name == "weight" and value.shape[1] not in (1, channels):
+            raise IllegalSettingError(
+                f"weight {value.shape} is for {value.shape[1]} channels, the input has {channels}"
+            )
         self._refuse_illegal(_implied({proposal.trait.name: value}))
         return value
 
@@ -283,6 +293,7 @@ def _steps(state: dict, input: np.ndarray, weight: np.ndarray | None, bias: np.n
     return convolution(input, weight, bias, **options)
 
 
+@cache
 def _pixels(source: str) -> np.ndarray:
     """The stored picture behind a source: [C, n, n] whole numbers, the digit 0..16, photos 0..255."""
     if source == "digit":
@@ -300,6 +311,7 @@ def _picture(source: str, size: int) -> np.ndarray:
     return pixels[:, index[:, None], index]
 
 
+@cache
 def _preset(name: str, size: int) -> np.ndarray:
     """A preset in float64, each weight the shortest decimal that is the same float32 (1/9 is 0.11111111)."""
     if name == "numbers":

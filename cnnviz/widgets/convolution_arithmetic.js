@@ -84,10 +84,11 @@ export function limits(state, name) {
 export function adapt(state) {
   const changed = [];
   let legal = { ...state };
+  const number = typeof state.padding === "string" ? 0 : state.padding;
   const resets = [
-    ["padding_mode", "zeros"], ["output_padding", 0], ["dilation", 1],
-    ["padding", typeof state.padding === "string" ? 0 : Math.min(state.padding, Math.floor(state.kernel_size / 2))],
-    ["stride", 1], ["padding", 0], ["kernel_size", Math.min(state.kernel_size, state.input_size)],
+    ["padding", number], ["padding_mode", "zeros"], ["output_padding", 0], ["dilation", 1],
+    ["padding", Math.min(number, Math.floor(state.kernel_size / 2))], ["stride", 1], ["padding", 0],
+    ["kernel_size", Math.min(state.kernel_size, state.input_size)],
   ];
   for (const [name, value] of resets) {
     if (!refusal(legal)) break;

@@ -1,0 +1,371 @@
+"""ConvolutionExplorer in Chromium: its arithmetic against torch, its drawing read back, its controls used by hand."""
+
+import random
+
+import numpy as np
+import pytest
+
+from cnnviz.analysis.convolution import KINDS
+from cnnviz.widgets.convolution import RANGES, ConvolutionExplorer, IllegalSettingError
+
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:Using padding='same'")]
+
+CONTROLS = ["mode", "source", "input_size", "kernel_size", "stride", "padding", "padding_mode", "dilation"]
+CONTROLS += ["output_padding", "out_channels"]
+
+PAGE_MODEL = """(state) => {
+    const listeners = {};
+    window.model = {
+        get: (name) => state[name],
+        set: (name, value) => { state[name] = value; (listeners[`change:${name}`] ?? []).forEach((call) => call()); },
+        save_changes: () => {}, off: () => {},
+        on: (event, call) => { (listeners[event] ??= []).push(call); },
+    };
+    document.body.innerHTML = '<div id="widget" style="width: 1080px"></div>';
+    module.default.render({ model: window.model, el: document.getElementById("widget") });
+}"""
+FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+DRAWN = """() => Object.fromEntries([...document.querySelectorAll("[data-cell]")]
+    .map((node) => [node.dataset.cell, node.textContent]))"""
+
+
+def random_controls(rng):
+    """Any setting that the sliders can name, legal or not; words and modes often enough to meet each other."""
+    mode = rng.choice(KINDS)
+    return {
+        "mode": mode,
+        "source": rng.choice(["numbers", "numbers", "digit", "photo", "colour photo"]),
+        "input_size": rng.randint(1, 12),
+        "kernel_size": rng.randint(1, 6),
+        "stride": rng.randint(1, 4),
+        "padding": rng.choice([0, 0, 1, 1, 2, 3, "valid", "same", "full"] if mode == "convolution" else [0, 0, 1, 2]),
+        "padding_mode": rng.choice(["zeros", "reflect", "replicate", "circular"] if rng.random() < 0.4 else ["zeros"]),
+        "dilation": rng.choice([1, 1, 1, 2, 3]),
+        "output_padding": rng.choice([0, 0, 0, 1]),
+        "out_channels": rng.randint(1, 3),
+    }
+
+
+def explorers(count, seed):
+    """`count` legal explorers with weights and biases of their own, and all settings that were refused on the way."""
+    rng = random.Random(seed)
+    legal, refused = [], []
+    while len(legal) < count:
+        chosen = random_controls(rng)
+        try:
+            explorer = ConvolutionExplorer(**chosen)
+        except IllegalSettingError:
+            refused.append(chosen)
+            continue
+        if "pooling" not in explorer.mode:
+            shape = explorer.weight.shape
+            explorer.weight = np.array([rng.randint(-9, 9) / 4 for _ in range(int(np.prod(shape)))]).reshape(shape)
+            explorer.bias = [rng.randint(-8, 8) / 4 for _ in range(explorer.out_channels)]
+        legal.append(explorer)
+    return legal, refused
+
+
+def state_of(explorer):
+    return explorer.get_state([*explorer.control_names(), "_pictures", "_presets"])
+
+
+def test_arithmetic_code_and_words_agree_with_torch_on_320_random_settings(import_module):
+    legal, refused = explorers(320, seed=1)
+    page = import_module(ConvolutionExplorer._esm)
+    states = [{name: state_of(explorer)[name] for name in explorer.control_names()} for explorer in legal]
+    theirs = page.evaluate(
+        """(states) => states.map((state) => ({ refusal: module.refusal(state), output: module.forward(state).output,
+            size: module.sizes(state).output, code: module.pytorch(state), words: module.describe(state),
+            same: JSON.stringify(module.complete(state, {}, {}).weight) === JSON.stringify(state.weight) }))""",
+        [state | {"source": "own", "kernels": ["edited"] * state["out_channels"]} for state in states],
+    )
+    for explorer, browser in zip(legal, theirs, strict=True):
+        output = explorer.output if explorer.output.ndim == 3 else explorer.output[None]
+        assert browser["refusal"] is None, (explorer, browser["refusal"])
+        np.testing.assert_allclose(browser["output"], output, atol=1e-9, err_msg=repr(explorer))
+        assert browser["size"] == output.shape[-1]
+        assert browser["code"] == explorer.code
+        assert browser["words"] == explorer.describe()
+        assert browser["same"], "the browser would change a state that is already complete"
+    assert len(refused) > 100
+    reasons = page.evaluate("(states) => states.map(module.refusal)", refused)
+    assert [chosen for chosen, reason in zip(refused, reasons, strict=True) if not reason] == []
+
+
+def test_completing_a_choice_gives_the_same_arrays_in_browser_and_python(import_module):
+    page = import_module(ConvolutionExplorer._esm)
+    given = ConvolutionExplorer().get_state(["_pictures", "_presets"])
+    page.evaluate("(given) => { window.given = given; }", given)
+    rng = random.Random(2)
+    for explorer in explorers(40, seed=3)[0]:
+        for name, value in [
+            ("kernel_size", rng.randint(1, 5)),
+            ("input_size", rng.randint(3, 12)),
+            ("source", "photo"),
+        ]:
+            before = explorer.get_state(explorer.control_names())
+            try:
+                setattr(explorer, name, value)
+            except IllegalSettingError:
+                continue
+            after = page.evaluate(
+                "([state, change]) => module.complete({ ...state, ...change }, given._pictures, given._presets)",
+                [before, {name: value}],
+            )
+            assert after == explorer.get_state(explorer.control_names())
+
+
+def test_every_slider_stops_exactly_where_python_refuses_and_says_why(import_module):
+    page = import_module(ConvolutionExplorer._esm)
+    names = [name for name in RANGES if name != "speed"]
+    for explorer in explorers(25, seed=4)[0]:
+        state = {name: getattr(explorer, name) for name in CONTROLS}
+        for name in names:
+            if not isinstance(state[name], int):
+                continue
+            limits = page.evaluate("([state, name]) => module.limits(state, name)", [state, name])
+            for end, step in (("low", -1), ("high", 1)):
+                assert_stops(explorer, name, limits[end], step, limits["why"].get(end))
+
+
+def assert_stops(explorer, name, value, step, why):
+    """At `value` the setting is legal; one further it is refused, and `why` says so, or the slider ends there."""
+    here = getattr(explorer, name)
+    setattr(explorer, name, value)
+    if why is None:
+        assert value in RANGES.get(name, (0, 6))
+    else:
+        assert why.startswith(f"stops at {value}: ")
+        with pytest.raises(IllegalSettingError):
+            setattr(explorer, name, value + step)
+    setattr(explorer, name, here)
+
+
+def test_a_choice_is_made_legal_with_what_was_changed_in_words_or_refused(import_module):
+    page = import_module(ConvolutionExplorer._esm)
+    rng = random.Random(5)
+    changed = 0
+    for explorer in explorers(60, seed=6)[0]:
+        state = {name: getattr(explorer, name) for name in CONTROLS} | {"mode": rng.choice(KINDS)}
+        legal, words = page.evaluate("(state) => module.adapt(state)", state)
+        assert legal is not None, words
+        ConvolutionExplorer(**legal)
+        assert (legal != state) == bool(words)
+        changed += legal != state
+    assert changed > 5
+
+
+def test_thirty_settings_are_read_back_from_the_drawing(import_module):
+    page = import_module(ConvolutionExplorer._esm)
+    read = 0
+    for explorer in explorers(150, seed=7)[0]:
+        if read == 30:
+            break
+        if explorer.source == "colour photo" or max(explorer.steps.canvas.shape[-1], *explorer.steps.output_size) > 7:
+            continue
+        page.evaluate(PAGE_MODEL, state_of(explorer))
+        page.evaluate(FRAME)
+        assert_drawn(page, explorer)
+        read += 1
+    assert read == 30
+
+
+def assert_drawn(page, explorer):
+    """Every number of input, filter and output stands in its cell, rounded as cellText rounds."""
+    drawn = page.evaluate(DRAWN)
+    steps, turned = explorer.steps, explorer.mode == "transposed convolution"
+    grids = {"left": steps.input if turned else steps.canvas, "right": explorer.steps.output}
+    if steps.weight is not None:
+        grids["kernel"] = explorer.weight[explorer.filter]
+    before = steps.padding[0][0] if turned else 0
+    for panel, channels in grids.items():
+        shift = before if panel == "right" else 0
+        expected = {
+            f"{panel} {c} {row + shift} {column + shift}": value
+            for c, grid in enumerate(channels)
+            for row, line in enumerate(grid)
+            for column, value in enumerate(line)
+        }
+        assert expected.keys() <= drawn.keys(), (repr(explorer), panel)
+        for name, value in expected.items():
+            text = drawn[name]
+            if np.isinf(value):
+                assert text == "-∞"
+            else:
+                assert (
+                    abs(float(text) - value)
+                    <= (0.5 if abs(value) >= 100 else 0.05 if abs(value) >= 10 else 0.005) + 1e-9
+                )
+
+
+@pytest.fixture
+def shown(page, tmp_path):
+    """Open an explorer's page from disk with the network off; the page keeps its model as nobody else does."""
+
+    def show(**controls):
+        path = ConvolutionExplorer(**controls).to_html(tmp_path / "explorer.html")
+        page.goto(path.as_uri())
+        page.evaluate(FRAME)
+        return page
+
+    return show
+
+
+def shown_state(page, name):
+    return page.locator(f".cnnviz [name={name}]").input_value()
+
+
+def test_the_page_works_from_disk_with_the_network_off(shown):
+    page = shown(stride=3)
+    assert "7 - 3 = 4, 4 / 3 leaves 1" in page.locator(".cnnviz-size").inner_text()
+    assert page.locator(".cnnviz-leftover").count() == 2
+    page.locator("input[name=stride]").focus()
+    page.keyboard.press("ArrowLeft")
+    page.evaluate(FRAME)
+    assert page.locator(".cnnviz-leftover").count() == 0
+    assert "gives 1 x 3 x 3 in 9 steps" in page.locator(".cnnviz-drawing").get_attribute("aria-label")
+
+
+def test_a_slider_that_stops_says_why_and_forgets_it_once_it_moves_back(shown):
+    page = shown(input_size=4, kernel_size=3)
+    slider = page.locator("input[name=kernel_size]")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    why = slider.locator("xpath=..").locator(".cnnviz-why")
+    assert slider.input_value() == "4"
+    assert why.inner_text() == "stops at 4: the kernel reaches over 5 cells, the padded input has 4"
+    page.keyboard.press("ArrowLeft")
+    page.evaluate(FRAME)
+    assert why.inner_text() == ""
+
+
+def test_moving_a_slider_does_not_move_the_page_below(shown):
+    page = shown()
+    top = page.locator("button[name=play]").bounding_box()["y"]
+    for name in ("stride", "padding", "kernel_size", "dilation"):
+        page.locator(f"input[name={name}]").focus()
+        for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowLeft"):
+            page.keyboard.press(key)
+            page.evaluate(FRAME)
+            assert page.locator("button[name=play]").bounding_box()["y"] == top, (name, key)
+
+
+def test_play_pause_step_and_scrub_move_the_window(shown):
+    page = shown(speed=30)
+    page.locator("button[name=next]").click()
+    page.evaluate(FRAME)
+    assert page.locator(".cnnviz-sum").inner_text().startswith("output[0, 0, 1] = ")
+    page.locator("button[name=back]").click()
+    page.locator("button[name=play]").click()
+    page.wait_for_function("() => Number(document.querySelector('input[name=step]').value) >= 4")
+    page.locator("button[name=play]").click()
+    page.evaluate(FRAME)
+    still = shown_state(page, "step")
+    page.wait_for_timeout(150)
+    assert shown_state(page, "step") == still
+    assert page.locator("button[name=play]").inner_text() == "Play"
+    page.locator("input[name=step]").fill("24")
+    page.evaluate(FRAME)
+    assert page.locator(".cnnviz-sum").inner_text().startswith("output[0, 4, 4] = ")
+
+
+def cell(page, name):
+    return page.locator(f'[data-cell="{name}"]').bounding_box()
+
+
+def hover(page, name):
+    box = cell(page, name)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.evaluate(FRAME)
+
+
+def test_pointing_at_a_cell_lights_up_what_it_feeds_and_what_feeds_it(shown):
+    page = shown(input_size=7, kernel_size=3)
+    hover(page, "left 0 0 0")
+    assert page.locator(".cnnviz-linked").count() == 1
+    hover(page, "left 0 3 3")
+    assert page.locator(".cnnviz-linked").count() == 9
+    assert "feeds 9 outputs" in page.locator(".cnnviz-pointed").inner_text()
+    hover(page, "kernel 0 1 1")
+    assert page.locator(".cnnviz-linked").count() == 25
+    assert "is used 25 times" in page.locator(".cnnviz-pointed").inner_text()
+    hover(page, "right 0 2 2")
+    window = page.locator(".cnnviz-linked").bounding_box()
+    assert round(window["width"] / page.locator(".cnnviz-now").bounding_box()["width"]) == 3
+    page.mouse.move(5, 5)
+    page.evaluate(FRAME)
+    assert page.locator(".cnnviz-linked").count() == 0
+
+
+def test_cells_are_edited_by_mouse_and_by_keyboard_and_escape_drops_the_edit(shown):
+    page = shown(input_size=3, kernel_size=2, kernels=["numbers"])
+    box = cell(page, "left 0 0 0")
+    page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator(".cnnviz-edit").fill("-7")
+    page.keyboard.press("Enter")
+    page.evaluate(FRAME)
+    assert page.evaluate(DRAWN)["left 0 0 0"] == "-7"
+    assert shown_state(page, "source") == "own"
+    page.locator("[data-panel=kernel]").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.locator(".cnnviz-edit").fill("5")
+    page.keyboard.press("Enter")
+    page.evaluate(FRAME)
+    drawn = page.evaluate(DRAWN)
+    assert drawn["kernel 0 1 0"] == "5"
+    assert drawn["right 0 0 0"] == str(-7 * 0 + 1 * 1 + 3 * 5 + 4 * 3)
+    assert shown_state(page, "kernel") == "edited"
+    page.keyboard.press("Enter")
+    page.locator(".cnnviz-edit").fill("99")
+    page.keyboard.press("Escape")
+    page.evaluate(FRAME)
+    assert page.evaluate(DRAWN)["kernel 0 1 0"] == "5"
+
+
+def test_a_mode_that_does_not_fit_is_adapted_and_says_what_it_changed(shown):
+    page = shown(dilation=2, padding="full")
+    page.locator("select[name=mode]").select_option("average pooling")
+    page.evaluate(FRAME)
+    assert shown_state(page, "dilation") == "1"
+    assert (
+        "dilation was set to 1 (average pooling has no dilation)" in page.locator(".cnnviz > .cnnviz-why").inner_text()
+    )
+
+
+def test_copying_shows_the_code_that_python_gives(shown):
+    explorer = {"stride": 2, "padding": 1, "padding_mode": "reflect", "kernels": ["box"], "bias": [1.5]}
+    page = shown(**explorer)
+    page.locator("button[name=copy]").click()
+    page.wait_for_function("() => document.querySelector('details').open")
+    assert page.locator(".cnnviz-code").inner_text() == ConvolutionExplorer(**explorer).code
+    assert page.evaluate("() => String(getSelection())").strip() == ConvolutionExplorer(**explorer).code.strip()
+
+
+def test_the_live_region_speaks_the_present_step(shown):
+    page = shown(input_size=3, kernel_size=2, kernels=["numbers"])
+    page.locator("button[name=next]").click()
+    page.wait_for_function(
+        "() => document.querySelector('.cnnviz-hidden').textContent.startsWith('Step 2. output[0, 0, 1]')"
+    )
+
+
+def test_every_control_has_a_label_and_is_reached_by_tab(shown):
+    page = shown()
+    names = page.evaluate(
+        "() => [...document.querySelectorAll('.cnnviz input, .cnnviz select')].map((node) => node.name)"
+    )
+    assert len(names) == 16
+    unlabelled = (
+        "() => [...document.querySelectorAll('.cnnviz input, .cnnviz select')].filter((n) => !n.labels.length).length"
+    )
+    assert page.evaluate(unlabelled) == 0
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("() => document.activeElement.name || document.activeElement.dataset.panel"))
+    enabled = page.evaluate(
+        "() => [...document.querySelectorAll('.cnnviz :is(input, select, button):enabled')].map((n) => n.name)"
+    )
+    assert {*enabled, "left", "kernel", "right"} <= reached
