@@ -114,7 +114,7 @@ def check_pad_row(pad_row: Callable) -> Verdict:
         Mistake("padding on one side only", "Continue the row at both ends.", before, after),
         Mistake("padding ignored", "The answer has padding more pixels at each end.", lambda row, padding, mode: row),
     ]
-    rows = [(torch.tensor([1.0, 2, 3, 4]), 2), (torch.tensor([7.0, 5, 8]), 1), (whole_numbers(2, 9), 8)]
+    rows = [(torch.tensor([1.0, 2, 3, 4]), 2), *[(whole_numbers(n, n), p) for n in (3, 6, 9) for p in (1, 2, n - 1)]]
     todo = cases("row padding mode", *[(*row, mode) for row in rows for mode in MODES])
     return compare("pad_row", pad_row, padded, todo, mistakes)
 
@@ -146,7 +146,7 @@ def check_convolve2d(convolve2d: Callable) -> Verdict:
         Mistake("mean for sum", "Add up the products; do not divide.", lambda x, w, s, p: conv(x, w, s, p) / w.numel()),
     ]
     lecture = (torch.arange(9.0).view(3, 3), torch.arange(4.0).view(2, 2), 1, 0)  # 19 25 37 43
-    sizes = [(5, 4, 3, 1, 0), (5, 7, 3, 2, 0), (4, 5, 3, 1, 1), (7, 7, 3, 3, 0), (6, 5, 2, 2, 1), (6, 8, 3, 2, 2)]
+    sizes = [(5, 4, 3, 1, 0), (5, 7, 3, 2, 0), (4, 5, 3, 1, 1), *product((4, 7), (6,), (2, 3), (1, 2, 3), (0, 1, 2))]
     drawn = [(whole_numbers(h, h, w), whole_numbers(h + w, k, k), s, p) for h, w, k, s, p in sizes]
     return compare("convolve2d", convolve2d, conv, cases("image kernel stride padding", lecture, *drawn), mistakes)
 
@@ -171,7 +171,7 @@ def check_convolve_volume(convolve_volume: Callable) -> Verdict:
         Mistake("filters added up", "Each filter gives a map of its own.", lambda x, w, b: F.conv2d(x, w, b).sum(0)),
         Mistake("one filter only", "Each filter gives a map of its own.", lambda x, w, b: F.conv2d(x, w, b)[0]),
     ]
-    sizes = [(2, 3, 3, 2, 2), (1, 4, 3, 3, 2), (3, 4, 5, 2, 3), (3, 5, 4, 4, 3), (2, 3, 4, 1, 1)]
+    sizes = [(2, 3, 3, 2, 2), (1, 4, 3, 3, 2), *product((1, 3), (4,), (5,), (1, 2, 4), (1, 2, 3))]
     drawn = [
         (whole_numbers(h + w, c, h, w), whole_numbers(c + f, f, c, k, k), 10 * whole_numbers(f, f))
         for c, h, w, f, k in sizes
@@ -196,7 +196,13 @@ def check_max_pool2d(max_pool2d: Callable) -> Verdict:
         Mistake("mean for maximum", "Take the largest.", mean_pool, partial(mean_pool, count_include_pad=False)),
         Mistake("minimum for maximum", "Take the largest.", lambda x, k, s, p: -pool(-x, k, s, p)),
     ]
-    sizes = [(4, 4, 2, 2, 0), (3, 4, 2, 1, 0), (4, 6, 3, 2, 1), (5, 5, 2, 2, 0), (5, 4, 3, 1, 1), (7, 6, 3, 3, 1)]
+    sizes = [
+        (4, 4, 2, 2, 0),
+        (3, 4, 2, 1, 0),
+        (4, 6, 3, 2, 1),
+        (5, 5, 2, 2, 0),
+        *product((5, 7), (6,), (2, 3), (1, 2, 3), (0, 1)),
+    ]
     drawn = [(whole_numbers(h, h, w) - 5, k, s, p) for h, w, k, s, p in sizes]
     return compare("max_pool2d", max_pool2d, pool, cases("image kernel_size stride padding", *drawn), mistakes)
 
@@ -247,7 +253,7 @@ def check_conv_transpose2d(conv_transpose2d: Callable) -> Verdict:
         Mistake("stride ignored", place, lambda x, w, s, p: spread(x, w, 1, p)),
         Mistake("convolution, not transposed", place, conv),
     ]
-    sizes = [(2, 2, 2, 1, 0), (2, 2, 2, 2, 0), (2, 3, 3, 2, 0), (3, 4, 3, 2, 1), (4, 3, 4, 3, 2), (4, 3, 3, 1, 1)]
+    sizes = [(2, 2, 2, 1, 0), (2, 2, 2, 2, 0), (2, 3, 3, 2, 0), *product((3,), (3, 4), (3, 4), (1, 2, 3), (0, 1))]
     drawn = [(whole_numbers(h, h, w), whole_numbers(h + w, k, k), s, p) for h, w, k, s, p in sizes]
     todo = cases("image kernel stride padding", *drawn)
     return compare("conv_transpose2d", conv_transpose2d, spread, todo, mistakes)
@@ -278,7 +284,13 @@ def check_number_of_weights(number_of_weights: Callable) -> Verdict:
         Mistake("never shared", filters, lambda *case: weights(*case[:-1], False)),
         Mistake("always shared", outputs, lambda *case: weights(*case[:-1], True)),
     ]
-    layers = [(1, 7, 1, 3, 0), (1, 7, 2, 3, 1), (3, 32, 30, 5, 2), (3, 32, 5, 5, 0), (2, 6, 3, 2, 0), (4, 9, 6, 3, 2)]
+    layers = [
+        (1, 7, 1, 3, 0),
+        (1, 7, 2, 3, 1),
+        (3, 32, 30, 5, 2),
+        (3, 32, 5, 5, 0),
+        *product((2, 4), (6, 9), (3,), (2, 3), (0, 1, 2)),
+    ]
     names = "in_channels size out_channels kernel_size padding shared"
     todo = cases(names, *[(*layer, shared) for layer in layers for shared in (True, False)])
     return compare("number_of_weights", number_of_weights, torch_says.number_of_weights, todo, mistakes)

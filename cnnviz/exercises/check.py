@@ -6,15 +6,19 @@ case as the learner's does is what the learner wrote.
 """
 
 import copy
+import sysconfig
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from cnnviz.exercises.verdict import Verdict, numbers, show
+
+NOT_THE_LEARNERS = (str(Path(__file__).parents[1]), sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,16 @@ def compare(
     return _judge(exercise, attempts, mistakes, reveal)
 
 
+def compare_tables(exercise: str, table: dict, right: dict, mistakes: list[Mistake]) -> Verdict:
+    """The learner's dict as a function of the layer's name."""
+    if table is not ... and not isinstance(table, dict):
+        return fail(exercise, "not a table", f"Pass a dict with the keys {', '.join(right)}.")
+    if table is not ... and (unknown := [name for name in table if name not in right]):
+        return fail(exercise, "unknown layer", f"{unknown[0]!r} is no layer; the layers are {', '.join(right)}.")
+    look_up = table if table is ... else lambda layer: table.get(layer, ...)
+    return compare(exercise, look_up, right.get, cases("layer", *[(name,) for name in right]), mistakes, reveal=False)
+
+
 def fail(exercise: str, mistake: str, advice: str, **case: Any) -> Verdict:
     """A verdict on a wrong answer; ``case`` may have given, expected and got."""
     return Verdict(exercise, False, f"{mistake}. {advice}", mistake, **case)
@@ -97,7 +111,7 @@ def _attempt(function: Callable, given: dict[str, Any], expected: Any) -> Attemp
     try:
         got = function(*arguments)
     except Exception as error:
-        return Attempt(given, expected, error=_one_line(error, function))
+        return Attempt(given, expected, error=_one_line(error))
     changed = [name for name, now in zip(given, arguments, strict=True) if not _equal(given[name], now)]
     return Attempt(given, expected, got, changed=", ".join(changed))
 
@@ -175,10 +189,9 @@ def _equal(before: Any, after: Any) -> bool:
     return True
 
 
-def _one_line(error: Exception, function: Callable) -> str:
+def _one_line(error: Exception) -> str:
     """'IndexError: index 5 is out of bounds, at: total += image[i]' instead of a traceback."""
-    code = getattr(getattr(function, "forward", function), "__code__", None)  # a module's code is its forward
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.line for frame in frames if code and frame.filename == code.co_filename and frame.line]
+    lines = [frame.line for frame in frames if frame.line and not frame.filename.startswith(NOT_THE_LEARNERS)]
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     return f"{text}, at: {lines[-1]}" if lines else text

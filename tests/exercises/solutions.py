@@ -260,7 +260,7 @@ HINTS = {
         "Result [row, column] is then the sum of padded[row : row + 3, column : column + 3] * kernel."
     ),
     "edge_magnitude": "It is Pythagoras in every pixel. np.sqrt and ** work on whole arrays.",
-    "replicate_border": "Which row of the image is nearest to a row of the result? min(max(row - width, 0), height - 1).",
+    "replicate_border": "The row of the image nearest to a row of the result is min(max(row - width, 0), height - 1).",
     "output_size": (
         "How many pixels does the dilated kernel reach over? Subtract them from the padded size: what remains is the "
         "room for steps. Count whole steps, and the window before the first step."
@@ -272,12 +272,12 @@ HINTS = {
         "Pad with zeros first. Output [i, j] belongs to the window that starts at [i * stride, j * stride]; multiply "
         "it by the kernel and add up."
     ),
-    "convolve_volume": "A window of the volume is as large as a filter, [C, k, k]: one sum over all of it, plus bias[f].",
+    "convolve_volume": "A window of the volume is as large as a filter, [C, k, k]: one sum over all, plus bias[f].",
     "max_pool2d": "As convolve2d, with max in the place of the sum; torch.full(..., -math.inf) makes the padding.",
-    "transposed_size": "Between size pixels are size - 1 steps. The last pixel writes a whole kernel. Then cut and add.",
+    "transposed_size": "size pixels make size - 1 steps. The last pixel writes a whole kernel. Then cut and add.",
     "conv_transpose2d": "Loop over the pixels of the input. Each adds (+=) itself times the kernel into the output.",
-    "number_of_weights": "One filter has in_channels * kernel_size ** 2 weights. Without sharing every output has its own.",
-    "layer_shapes": "A 5 x 5 convolution takes 4 pixels off height and width, 2 x 2 pooling halves them. c1 pads with 2.",
+    "number_of_weights": "A filter has in_channels * kernel_size ** 2 weights. Unshared, every output has its own.",
+    "layer_shapes": "A 5 x 5 convolution takes 4 pixels off each side, 2 x 2 pooling halves it. c1 pads with 2.",
     "layer_parameters": (
         "A map of c1 has 5 * 5 weights and a bias. A map of s2 has a coefficient and a bias. c3 has 60 connections "
         "from a map to a map, 5 * 5 weights each, and 16 biases."
