@@ -1,0 +1,9 @@
+"""Controls around a picture: drawn in the browser where it can be, as PNG by Python where only Python has the numbers."""
+
+from cnnviz.widgets.convolution import ConvolutionExplorer
+from cnnviz.widgets.feature_maps import FeatureMapExplorer
+from cnnviz.widgets.filters import FilterExplorer
+from cnnviz.widgets.photo_filter import PhotoFilterExplorer
+from cnnviz.widgets.training_monitor import TrainingMonitor
+
+__all__ = ["ConvolutionExplorer", "FeatureMapExplorer", "FilterExplorer", "PhotoFilterExplorer", "TrainingMonitor"]

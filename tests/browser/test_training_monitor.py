@@ -1,0 +1,179 @@
+"""The curves of the training monitor, read back from its drawing."""
+
+import math
+
+import pytest
+
+from cnnviz.widgets.explorer import module
+from cnnviz.widgets.training_monitor import TrainingMonitor
+
+pytestmark = pytest.mark.browser
+
+RECORDS = [
+    {"epoch": 0, "train_loss": 2.3, "test_loss": 2.3, "train_error": 0.9, "test_error": 0.9, "seconds": 0.1},
+    {"epoch": 1, "train_loss": 1.0, "test_loss": 0.5, "train_error": 0.3, "test_error": 0.2, "seconds": 1.0},
+    {"epoch": 2, "train_loss": 0.4, "test_loss": 0.3, "train_error": 0.1, "test_error": 0.05, "seconds": 1.0},
+]
+PROGRESS = {"epoch": 3, "epochs": 4, "done": 7, "total": 20, "share": 0.5875, "left": 65.2}
+
+
+def monitor(records=RECORDS, state="running", **traits):
+    """A monitor in the middle of a run, without the run."""
+    made = TrainingMonitor(**traits)
+    made._title, made._state, made._records, made._progress = "LeNet5 on digits", state, records, PROGRESS
+    return made
+
+
+@pytest.fixture
+def show(page, tmp_path):
+    def open_page(widget):
+        page.goto(widget.to_html(tmp_path / "page.html").as_uri())
+        return page
+
+    return open_page
+
+
+@pytest.fixture
+def functions(import_module):
+    return import_module(module("training_monitor"))
+
+
+def points(page, quantity, part):
+    """The corners of one curve in the drawing's own units."""
+    path = page.locator(f"svg[aria-label^={quantity}] .cnnviz-curve.cnnviz-{part} > path").first.get_attribute("d")
+    return [tuple(map(float, corner.split(","))) for corner in path.replace("M", " ").replace("L", " ").split()]
+
+
+def test_points_stand_at_their_epoch_and_value(show):
+    page = show(monitor())
+    left, right, top, bottom = 54, 430, 24, 214  # the box of the curves
+    for part in ("train", "test"):
+        expected = [
+            (left + record["epoch"] / 4 * (right - left), bottom - record[f"{part}_error"] * (bottom - top))
+            for record in RECORDS
+        ]
+        assert points(page, "error", part) == [pytest.approx(corner, abs=0.06) for corner in expected]
+
+
+def test_axes_stay_while_the_run_goes_on(functions):
+    axis = """([values, quantity, log]) => {
+        const { low, high } = module.axis(values, quantity, 10, log);
+        return [low, high];
+    }"""
+    losses, errors = [2.31, 2.1, 1.4, 0.7, 0.33, 0.21, 0.17], [0.9, 0.8, 0.4, 0.11, 0.06, 0.05, 0.04]
+    for values, quantity in ((losses, "loss"), (errors, "error")):
+        for log in (False, True):
+            ranges = [functions.evaluate(axis, [values[:n], quantity, log]) for n in range(1, len(values) + 1)]
+            assert len({tuple(pair) for pair in ranges}) == 1
+
+
+def test_a_loss_that_explodes_does_not_flatten_what_came_before(functions):
+    high = functions.evaluate("() => module.axis([2.3, 1.9, 5e8], 'loss', 10, false).high")
+    assert 2.3 <= high <= 10
+    assert functions.evaluate("() => module.place(5e8, module.axis([2.3, 5e8], 'loss', 10, false))") == 1
+
+
+@pytest.mark.parametrize("value", [0.001, 0.03, 0.5, 1])
+def test_a_logarithmic_axis_gives_each_decade_the_same_room(functions, value):
+    share = functions.evaluate("(value) => module.place(value, module.axis([value, 0.9], 'error', 10, true))", value)
+    low = min(0.01, value)
+    assert share == pytest.approx(math.log10(value / low) / math.log10(1 / low))
+
+
+def test_what_has_no_place_is_a_gap(functions):
+    place = "([value, log]) => module.place(value, module.axis([0.5], 'error', 10, log))"
+    assert functions.evaluate(place, [None, False]) is None
+    assert functions.evaluate(place, [0, True]) is None
+    assert functions.evaluate(place, [0, False]) == 0
+
+
+def test_a_curve_with_a_gap_is_drawn_in_two_parts(show):
+    broken = [RECORDS[0], RECORDS[1] | {"train_loss": None}, RECORDS[2]]
+    page = show(monitor(broken))
+    path = page.locator("svg[aria-label^=loss] .cnnviz-train > path").first.get_attribute("d")
+    assert path.count("M") == 2
+    assert page.locator("tbody tr").nth(1).locator("td").nth(1).inner_text() == "not finite"
+
+
+def test_every_number_stands_in_the_table(show):
+    page = show(monitor())
+    rows = [row.split("\t") for row in page.locator("tbody tr").all_inner_texts()]
+    assert rows[2] == ["2", "0.4000", "0.3000", "10.00 %", "5.00 %", "1.0"]
+    assert len(rows) == 3
+
+
+def test_train_and_test_differ_in_dashes_marks_and_names_not_only_in_colour(show):
+    page = show(monitor())
+    dashes = [
+        page.locator(f"svg[aria-label^=error] .cnnviz-curve.cnnviz-{part} > path").first.evaluate(
+            "(path) => getComputedStyle(path).strokeDasharray"
+        )
+        for part in ("train", "test")
+    ]
+    assert dashes == ["6px, 4px", "none"]
+    assert page.locator("svg[aria-label^=error] .cnnviz-name").all_text_contents() == ["train", "test"]
+
+
+@pytest.mark.parametrize("seconds", [(8.4, "8 s"), (125, "2 min 5 s"), (3780, "1 h 3 min")])
+def test_time_is_told_in_words(functions, seconds):
+    assert functions.evaluate("(s) => module.duration(s)", seconds[0]) == seconds[1]
+
+
+def test_progress_is_told_with_the_time_left(show):
+    page = show(monitor())
+    assert page.get_by_text("training, epoch 3 of 4, batch 7 of 20, about 1 min 5 s left").is_visible()
+    assert page.locator("progress").evaluate("(bar) => bar.value") == pytest.approx(0.5875)
+
+
+def test_the_button_asks_to_stop_and_says_what_else_to_do(functions):
+    page = functions
+    widget = monitor()
+    names = (
+        "logarithmic",
+        "_state",
+        "_title",
+        "_notes",
+        "_records",
+        "_progress",
+        "_signals",
+        "_classes",
+        "_description",
+    )
+    page.evaluate(
+        """(state) => {
+            window.sent = [];
+            const model = { get: (name) => state[name], set() {}, save_changes() {}, on() {}, off() {},
+                            send: (content) => window.sent.push(content) };
+            module.default.render({ model, el: document.body });
+        }""",
+        {name: getattr(widget, name) for name in names},
+    )
+    page.get_by_role("button", name="Stop").press("Enter")
+    assert page.evaluate("window.sent") == ["stop"]
+    assert page.get_by_text("interrupt the cell").is_visible()
+
+
+def test_the_button_rests_when_no_run_does(show):
+    assert show(monitor(state="finished")).get_by_role("button", name="Stop").is_disabled()
+
+
+def test_warnings_and_notes_are_read_out_once_each(show):
+    widget = monitor()
+    widget._signals, widget._notes = ["The loss is not finite since epoch 2."], ["Data: shapes instead of cifar10."]
+    page = show(widget)
+    assert page.get_by_role("alert").inner_text() == "The loss is not finite since epoch 2."
+    assert page.get_by_text("Data: shapes instead of cifar10.").is_visible()
+
+
+def test_the_page_works_without_a_kernel_and_the_axis_can_be_changed(show):
+    page = show(monitor(state="finished"))
+    before = points(page, "error", "test")
+    page.get_by_label("logarithmic").press("Space")
+    page.wait_for_function("document.querySelector('svg[aria-label^=error]').textContent.includes('10 %')")
+    after = points(page, "error", "test")
+    assert [x for x, _ in before] == [x for x, _ in after]
+    assert before[1:] != after[1:]
+
+
+def test_the_region_of_the_table_can_be_scrolled_from_the_keyboard(show):
+    assert show(monitor()).get_by_role("region", name="numbers of every epoch").get_attribute("tabindex") == "0"
