@@ -399,14 +399,14 @@ function render({ model, el }) {
   function cells(grid, cell, values, look) {
     const texts = values.map((line) => line.map(cellText));
     const longest = Math.max(...texts.flat().map((text) => text.length));
-    const size = Math.min(14, cell * 0.46, (0.92 * cell) / (0.65 * longest));
+    const size = Math.min(14, cell * 0.46, (0.86 * cell) / (0.65 * longest));
     const boxes = [];
     const words = [];
     values.forEach((line, row) => line.forEach((value, column) => {
       const { style, ink, opacity = 1 } = look(value, row, column);
       const [x, y] = [grid.x + column * cell, grid.y + row * cell];
       boxes.push(`<rect x="${x}" y="${y}" width="${cell}" height="${cell}" ${style}/>`);
-      if (size >= 7) words.push(`<text x="${x + cell / 2}" y="${y + cell / 2}" fill="${ink}" opacity="${opacity}" data-cell="${grid.panel} ${grid.channel} ${row} ${column}">${texts[row][column]}</text>`);
+      if (size >= 6.5) words.push(`<text x="${x + cell / 2}" y="${y + cell / 2}" fill="${ink}" opacity="${opacity}" data-cell="${grid.panel} ${grid.channel} ${row} ${column}">${texts[row][column]}</text>`);
     }));
     return `${boxes.join("")}<g class="cnnviz-numbers" font-size="${size.toFixed(1)}">${words.join("")}</g>`;
   }
