@@ -75,8 +75,8 @@ def check_filter_image(filter_image: Callable) -> Verdict:
     ``filter_image(image [H, W], kernel [3, 3]) -> [H, W]``: outside the image are zeros; the kernel is not turned.
     """
 
-    def inner(image, kernel, mode="constant"):
-        padded = torch.from_numpy(np.pad(image, 1, mode))
+    def inner(image, kernel, mode="constant", width=1):
+        padded = torch.from_numpy(np.pad(image, width, mode))
         return F.conv2d(padded[None, None], torch.from_numpy(kernel)[None, None])[0, 0].numpy()
 
     def border_from(other):
@@ -85,7 +85,6 @@ def check_filter_image(filter_image: Callable) -> Verdict:
 
     turned = "The kernel is laid on the image as it is, not turned."
     outside = "Outside the image are zeros: put one row or column of them on every side."
-    before, after = (lambda x, w: inner(x, w)[:-1, :-1]), (lambda x, w: inner(x, w)[1:, 1:])
     mistakes = [
         Mistake("kernel flipped", turned, lambda x, w: inner(x, w[::-1, ::-1].copy())),
         Mistake(
@@ -96,10 +95,15 @@ def check_filter_image(filter_image: Callable) -> Verdict:
         Mistake("no border", outside, lambda x, w: inner(x, w)[1:-1, 1:-1]),
         Mistake("border left at zero", "Border pixels count too. " + outside, border_from(np.zeros_like)),
         Mistake("border left as it was", "Border pixels count too. " + outside, border_from(np.array)),
-        Mistake("padding on one side only", outside, before, after),
+        Mistake("padding on one side only", outside, partial(inner, width=(1, 0)), partial(inner, width=(0, 1))),
+        Mistake(
+            "window not centred",
+            "The pixel is in the middle of its window.",
+            *(partial(inner, width=w) for w in ((0, 2), (2, 0))),
+        ),
         Mistake("wraps around", "image[-1] is the last row. " + outside, partial(inner, mode="wrap")),
         Mistake("border repeated", outside, partial(inner, mode="edge")),
-        Mistake("border mirrored", outside, partial(inner, mode="reflect"), partial(inner, mode="symmetric")),
+        Mistake("border mirrored", outside, partial(inner, mode="reflect")),
         Mistake("mean for sum", "Add up the products; do not divide.", lambda x, w: inner(x, w) / 9),
         Mistake("clipped", "Sums may lie below 0 and above 255: keep them.", lambda x, w: inner(x, w).clip(0, 255)),
     ]

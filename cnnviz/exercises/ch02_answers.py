@@ -140,3 +140,14 @@ def spread_overwriting(image: Tensor, kernel: Tensor, stride, padding) -> Tensor
         top, left = row * stride, column * stride
         full[top : top + len(kernel), left : left + len(kernel)] = image[row, column] * kernel
     return full[padding : len(full) - padding, padding : full.shape[1] - padding]
+
+
+def spread_cut_before(image: Tensor, kernel: Tensor, stride, padding) -> Tensor:
+    """Padding cut off above and left only."""
+    return spread(image, kernel, stride)[padding:, padding:]
+
+
+def spread_cut_after(image: Tensor, kernel: Tensor, stride, padding) -> Tensor:
+    """Padding cut off below and right only."""
+    full = spread(image, kernel, stride)
+    return full[: len(full) - padding, : full.shape[1] - padding]
