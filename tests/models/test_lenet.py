@@ -113,4 +113,4 @@ def test_weights_of_1998_begin_with_the_variance_of_one_over_fan_in():
     for layer in (model.c1, model.c3, model.c5, model.f6, model.output):
         fan_in = (layer.weight != 0).flatten(1).sum(1)  # of each output
         scaled = (layer.weight.flatten(1) * fan_in[:, None].sqrt())[layer.weight.flatten(1) != 0]
-        assert scaled.std() == pytest.approx(1, abs=3 / scaled.numel() ** 0.5)
+        assert scaled.std().item() == pytest.approx(1, abs=3 / scaled.numel() ** 0.5)
