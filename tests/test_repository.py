@@ -50,5 +50,8 @@ def test_every_published_number_has_all_its_columns(path):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "data/results").glob("*.json")), ids=lambda path: path.name)
 def test_every_measured_result_says_how_it_was_measured(path):
-    wanted = {"experiment", "model", "recipe", "hardware", "date"}
-    assert wanted - set(json.loads(path.read_text("utf-8"))) == set()
+    table = json.loads(path.read_text("utf-8"))
+    wanted = {"model", "dataset", "recipe", "seed", "hardware", "torch", "date", "records", "final"}
+    assert path.stem == f"{table['experiment']}-{table['scale']}"
+    assert table["cells"]
+    assert [wanted - set(cell) for cell in table["cells"]] == [set()] * len(table["cells"])
