@@ -221,7 +221,7 @@ function render({ model, el }) {
     const frame = pixels - (photo.height - k + 1) * (photo.width - k + 1), share = `${frame} of ${pixels} pixels (${percent(frame / pixels)})`;
     const quality = (error) => (error === 0 ? "equal to the clean photo" : `${error.toFixed(1)} grey levels from the clean photo, PSNR ${psnr(error).toFixed(1)} dB`);
     const cut = drawn === "photo" ? "clipped" : "drawn on the scale above";
-    say(panels.input, noisy ? `Photo with ${noise} noise` : "Photo",
+    say(panels.input, noisy ? "Noisy photo" : "Photo",
       `${state._title}.${noisy ? ` ${quality(measured.noise)}.` : ""}`);
     say(panels.result, `Result${result.height < photo.height ? `, ${result.height} × ${result.width}` : ""}`,
       `Values ${short(measured.result.least, 0)} to ${short(measured.result.largest, 0)}, mean ${measured.result.mean.toFixed(1)}; `
