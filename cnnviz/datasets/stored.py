@@ -56,7 +56,7 @@ def read_npz(path: Path) -> ImageSet:
         ValueError: the file is empty, damaged, or does not hold an image set.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:  # np.load leaks a damaged file
             arrays = {key: file[key] for key in KEYS}
         return _image_set(path.stem, arrays)
     except KeyError as error:

@@ -1,4 +1,4 @@
-"""What was measured, kept: a table of finished cells for each experiment and scale, a checkpoint of an unfinished one."""
+"""What was measured, kept: a table of finished cells for each experiment and scale, checkpoints of unfinished ones."""
 
 import json
 import math
