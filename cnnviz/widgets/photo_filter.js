@@ -78,12 +78,22 @@ function render({ model, el }) {
   // What is computed, each kept until what it depends on changes.
   const photoOf = remember((view, shape) => photoFrom(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), shape));
   const noisyOf = remember((photo, noise, amount, seed) => addNoise(photo, { noise, amount, seed }));
-  const filteredOf = remember((input, filter, kernel_size, weight, padding_mode, strength, _presets) =>
-    filtered(input, { filter, kernel_size, weight, padding_mode, strength, _presets }));
+  const respondedOf = remember((input, filter, kernel_size, weight, padding_mode, _presets) =>
+    responded(input, { filter, kernel_size, weight, padding_mode, _presets }));
+  const blendedOf = remember(blended);
   const measuredOf = remember((photo, input, out) => {
-    const change = difference(photo, out);
-    return { change, result: statistics(out.result), error: statistics(change).rms, noise: statistics(difference(photo, { result: input, offset: 0 })).rms };
+    const change = difference(photo, out), noise = difference(photo, { result: input, offset: 0 });
+    return {
+      change, result: statistics(out.result), error: statistics(change).rms, noise: statistics(noise).rms,
+      scales: { result: scaleFor(out.result.data), change: scaleFor(change.data) },
+    };
   });
+  const all = () => {
+    const { noise, amount, seed, filter, kernel_size, weight, padding_mode, strength } = state;
+    const photo = photoOf(state._photo, state._shape), input = noisyOf(photo, noise, amount, seed);
+    const out = blendedOf(input, respondedOf(input, filter, kernel_size, weight, padding_mode, state._presets), strength);
+    return { photo, out, measured: measuredOf(photo, input, out) };
+  };
 
   // Controls
   const pick = (name, label, options) => choice({ name, label, options, onChange: (value) => update({ [name]: value }) });
@@ -140,7 +150,7 @@ function render({ model, el }) {
     const caption = element("figcaption", { class: "cnnviz-photo-caption" });
     const root = element("figure", { class: "cnnviz-photo-panel" }, title, canvas, bar,
       element("div", { class: "cnnviz-photo-ticks", "aria-hidden": "true" }, low, middle, high), caption);
-    return { root, canvas, title, bar, ticks: [low, middle, high], caption, buffer: document.createElement("canvas") };
+    return { root, canvas, title, bar, ticks: [low, middle, high], caption, pixelsOf: remember(pixels) };
   }
 
   function pixelAt({ target, clientX, clientY }) {
@@ -172,32 +182,26 @@ function render({ model, el }) {
 
   // Drawing
   const paint = () => {
-    const { noise, amount, seed, filter, kernel_size, weight, padding_mode, strength } = state;
-    const photo = photoOf(state._photo, state._shape), input = noisyOf(photo, noise, amount, seed);
-    const out = filteredOf(input, filter, kernel_size, weight, padding_mode, strength, state._presets);
-    const measured = measuredOf(photo, input, out);
-    const drawn = drawnAs(state), { offset, reach, result } = out;
-    draw(panels.input, out.padded, "photo", 255, -reach);
-    draw(panels.result, result, drawn, drawn === "photo" ? 255 : scaleFor(result.data), offset);
-    draw(panels.difference, measured.change, "signed", scaleFor(measured.change.data), offset);
-    write(photo, result, measured, drawn);
+    const { photo, out, measured } = all(), drawn = drawnAs(state);
+    draw(panels.input, out.padded, "photo", 255, -out.reach);
+    draw(panels.result, out.result, drawn, drawn === "photo" ? 255 : measured.scales.result, out.offset);
+    draw(panels.difference, measured.change, "signed", measured.scales.change, out.offset);
+    write(photo, out, measured, drawn);
     showControls();
   };
   const ask = oncePerFrame(paint);
 
-  function draw({ canvas, buffer, bar, ticks }, photo, drawn, scale, offset) {
-    const { height: tall, width: wide } = photo, [height, width] = state._shape;
+  function draw({ canvas, pixelsOf, bar, ticks }, photo, drawn, scale, offset) {
+    const [height, width] = state._shape;
     const size = Math.max(1, Math.round(SHARP / Math.max(height, width)));
     const { top, left, rows, columns } = region(state.zoom, state._shape);
-    fit(buffer, wide, tall);
     fit(canvas, width * size, height * size);
-    buffer.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(coloured(photo, drawn, scale).buffer), wide, tall), 0, 0);
     const context = canvas.getContext("2d"), zoom = canvas.width / columns;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.imageSmoothingEnabled = false;
     context.setTransform(zoom, 0, 0, canvas.height / rows, -left * zoom, (-top * canvas.height) / rows);
-    context.drawImage(buffer, offset, offset);
+    context.drawImage(pixelsOf(photo, drawn, scale), offset, offset);
     const colour = getComputedStyle(root);
     if (state.zoom !== "whole photo") outline(context, 0, 0, width, height, zoom, [colour.getPropertyValue("--third")]);
     const [row, column] = under ?? state.pixel, around = canvas === panels.input.canvas ? (state.kernel_size - 1) / 2 : 0;
@@ -215,8 +219,8 @@ function render({ model, el }) {
     });
   }
 
-  function write(photo, result, measured, drawn) {
-    const { noise, pixel, kernel_size: k } = state, [row, column] = under ?? pixel, out = filteredOf(...lastFilter());
+  function write(photo, out, measured, drawn) {
+    const { noise, kernel_size: k } = state, [row, column] = under ?? state.pixel, { result } = out;
     const noisy = noise !== "none" && state.amount > 0, pixels = photo.height * photo.width;
     const frame = pixels - (photo.height - k + 1) * (photo.width - k + 1), share = `${frame} of ${pixels} pixels (${percent(frame / pixels)})`;
     const quality = (error) => (error === 0 ? "equal to the clean photo" : `${error.toFixed(1)} grey levels from the clean photo, PSNR ${psnr(error).toFixed(1)} dB`);
@@ -237,9 +241,6 @@ function render({ model, el }) {
     copied.textContent = copied.dataset.code === lines ? copied.textContent : "";
     copied.dataset.code = lines;
   }
-  const lastFilter = () => [noisyOf(photoOf(state._photo, state._shape), state.noise, state.amount, state.seed),
-    state.filter, state.kernel_size, state.weight, state.padding_mode, state.strength, state._presets];
-
   function say({ title, caption, canvas }, name, text) {
     if (title.textContent !== name) title.textContent = name;
     if (caption.textContent === text) return;
@@ -264,6 +265,15 @@ function render({ model, el }) {
 }
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
+
+/** A canvas with one pixel for each pixel of the photo. */
+function pixels(photo, drawn, scale) {
+  const canvas = document.createElement("canvas");
+  fit(canvas, photo.width, photo.height);
+  const bytes = new Uint8ClampedArray(coloured(photo, drawn, scale).buffer);
+  canvas.getContext("2d").putImageData(new ImageData(bytes, photo.width, photo.height), 0, 0);
+  return canvas;
+}
 
 function fit(canvas, width, height) {
   if (canvas.width !== width) canvas.width = width;

@@ -285,11 +285,7 @@ def test_every_picture_and_input_has_a_name(import_module):
     labels = page.evaluate(
         "() => [...document.querySelectorAll('canvas')].map((node) => node.getAttribute('aria-label'))"
     )
-    assert [label.partition(":")[0] for label in labels] == [
-        "Photo with gaussian noise",
-        "Result",
-        "Result − clean photo",
-    ]
+    assert [label.partition(":")[0] for label in labels] == ["Noisy photo", "Result", "Result − clean photo"]
     nameless = """() => [...document.querySelectorAll("input, select, button")]
         .filter((node) => !node.labels?.length && !node.getAttribute("aria-label") && !node.textContent).length"""
     assert page.evaluate(nameless) == 0
