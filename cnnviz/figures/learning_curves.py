@@ -18,7 +18,7 @@ def plot_learning_curves(
     runs: Sequence | Mapping[str, Sequence],
     *,
     quantity: str = "error",
-    committed: Mapping[str, Sequence] | None = None,
+    committed: Mapping[str, Sequence[dict]] | None = None,
     published: Mapping[str, float] | None = None,
     note: str = "",
 ) -> go.Figure:
@@ -28,9 +28,10 @@ def plot_learning_curves(
     start near chance and the last tenth of a percent both show; exactly 0 has no place on it and is left out.
 
     Args:
-        runs: the records of one run, or several by name; anything with epoch, train_error, test_error and the losses.
+        runs: the records of one run, or several by name.
         quantity: "error" (shown in percent) or "loss".
-        committed: records by caption; a caption says scale, hardware, seeds and date.
+        committed: cells as `measured` returns them by caption, which says scale, hardware, seeds and date; each cell
+            (a seed) is a curve of its own.
         published: values by source, in the unit of the axis (percent for "error"), drawn across both panels.
         note: what must be said of the runs (data used instead, a quick run); it stands above their panel.
 
@@ -39,9 +40,13 @@ def plot_learning_curves(
     """
     if quantity not in QUANTITIES:
         raise ValueError(f"quantity (={quantity!r}) must be one of {', '.join(QUANTITIES)}")
-    named = dict(runs) if isinstance(runs, Mapping) else {"your run": list(runs)}
-    panels = [(note or "your run", named), *([(", ".join(committed), committed)] if committed else [])]
-    if not named or not all(len(records) for _, group in panels for records in group.values()):
+    named = {"your run": runs} if not isinstance(runs, Mapping) else runs
+    mine = {name: [records] for name, records in named.items()}
+    panels = [(note or "your run", mine)]
+    if committed:
+        kept = {f"committed {i}" if i > 1 else "committed": cells for i, cells in enumerate(committed.values(), 1)}
+        panels.append((" and ".join(committed), {k: [cell["records"] for cell in cells] for k, cells in kept.items()}))
+    if not mine or not all(len(records) for _, group in panels for seeds in group.values() for records in seeds):
         raise ValueError("there are no records to draw; train first")
     figure = make_subplots(
         cols=len(panels),
@@ -49,11 +54,11 @@ def plot_learning_curves(
         horizontal_spacing=0.04,
         subplot_titles=[_wrap(title) for title, _ in panels],
     )
-    for column, (_, group) in enumerate(panels, 1):
-        for index, (name, records) in enumerate(group.items()):
-            label = "committed" if column == 2 and len(group) == 1 else name
-            for trace in _curves(label, records, quantity, index + (column - 1) * len(named)):
-                figure.add_trace(trace, col=column, row=1)
+    lines = [(column, name, seeds) for column, (_, group) in enumerate(panels, 1) for name, seeds in group.items()]
+    for index, (column, name, seeds) in enumerate(lines):
+        for number, records in enumerate(seeds):
+            for trace in _curves(name, records, quantity, index):
+                figure.add_trace(trace.update(legendgroup=trace.name, showlegend=number == 0), col=column, row=1)
     for source, value in (published or {}).items():
         figure.add_hline(value, line={"color": GREY, "dash": "dot"})
         figure.add_annotation(
@@ -79,8 +84,8 @@ def _curves(name: str, records: Sequence, quantity: str, index: int) -> list[go.
     colour, symbol = SERIES[index % len(SERIES)], SYMBOLS[index % len(SYMBOLS)]
     return [
         go.Scatter(
-            x=[record.epoch for record in records],
-            y=[_drawable(getattr(record, f"{part}_{quantity}"), unit) for record in records],
+            x=[_get(record, "epoch") for record in records],
+            y=[_drawable(_get(record, f"{part}_{quantity}"), unit) for record in records],
             name=f"{name}, {part}",
             mode="lines+markers",
             line={"color": colour, "dash": dash},
@@ -88,6 +93,11 @@ def _curves(name: str, records: Sequence, quantity: str, index: int) -> list[go.
         )
         for part, dash, mark in (("test", "solid", ""), ("train", "dash", "-open"))
     ]
+
+
+def _get(record, name: str):
+    """Return a number of an EpochRecord or of its form in data/results, a dict."""
+    return record[name] if isinstance(record, Mapping) else getattr(record, name)
 
 
 def _drawable(value: float | None, unit: float) -> float | None:
@@ -102,9 +112,10 @@ def _wrap(text: str) -> str:
 def _describe(panels: list, quantity: str, published: Mapping[str, float]) -> str:
     title, unit = QUANTITIES[quantity]
     sentences = [
-        f"{name}: test {quantity} {getattr(records[-1], f'test_{quantity}') * unit:.3g} "
-        f"after epoch {records[-1].epoch}."
+        f"{name}: test {quantity} {_get(records[-1], f'test_{quantity}') * unit:.3g} "
+        f"after epoch {_get(records[-1], 'epoch')}."
         for _, group in panels
-        for name, records in group.items()
+        for name, seeds in group.items()
+        for records in seeds
     ]
     return " ".join([f"Curves of {title}.", *sentences, *(f"{k}: {value:g}." for k, value in published.items())])

@@ -13,6 +13,10 @@ def records(*errors):
     ]
 
 
+def cells(seeds):
+    return [{"seed": seed, "records": [vars(record) for record in records(0.9, 0.5)]} for seed in range(seeds)]
+
+
 def test_errors_are_drawn_in_percent_for_test_and_train():
     test, train = plot_learning_curves(records(0.9, 0.2)).data
     assert (list(test.x), list(test.y)) == ([0, 1], [90, 20])
@@ -31,14 +35,16 @@ def test_runs_and_parts_differ_in_more_than_colour():
 
 
 def test_a_committed_result_stands_beside_on_the_same_axis_under_its_caption():
-    figure = plot_learning_curves(records(0.9), committed={"full, H200, seeds 0 to 2": records(0.5)}, note="quick run")
-    assert [trace.xaxis for trace in figure.data] == ["x", "x", "x2", "x2"]
+    figure = plot_learning_curves(records(0.9), committed={"full, H200, seeds 0, 1": cells(2)}, note="quick run")
+    assert [trace.xaxis for trace in figure.data] == ["x", "x", "x2", "x2", "x2", "x2"]
+    assert [trace.showlegend for trace in figure.data[2:]] == [True, True, False, False]  # a seed is no run of its own
+    assert list(figure.data[2].y) == [90, 50]
     assert figure.layout.yaxis2.matches == "y"
-    assert [note.text for note in figure.layout.annotations] == ["quick run", "full, H200, seeds 0 to 2"]
+    assert [note.text for note in figure.layout.annotations] == ["quick run", "full, H200, seeds 0, 1"]
 
 
 def test_a_published_value_is_a_named_line_across_the_panels():
-    figure = plot_learning_curves(records(0.9), committed={"full": records(0.5)}, published={"LeCun 1998": 0.95})
+    figure = plot_learning_curves(records(0.9), committed={"full": cells(1)}, published={"LeCun 1998": 0.95})
     assert [(shape.y0, shape.y1) for shape in figure.layout.shapes] == [(0.95, 0.95)] * 2
     label = figure.layout.annotations[-1]
     assert label.text == "LeCun 1998: 0.95"
