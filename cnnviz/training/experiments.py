@@ -37,8 +37,8 @@ def lenet(scale: str) -> list[Cell]:
     tests = None if scale == "full" else 2_000
     return [
         Cell("lenet", scale, model, dataset, recipe, seed, images, tests)
-        for model in ("lenet5", "lenet5_1998")
         for seed in range(seeds)
+        for model in ("lenet5", "lenet5_1998")
         for dataset in ("mnist", "fashion_mnist")
     ]
 

@@ -1,0 +1,212 @@
+"""python -m cnnviz.training: tables of cells, kept, resumed, refused, out of time."""
+
+import json
+import time
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+
+from cnnviz.datasets import DatasetNotFoundError, measured, published, reference
+from cnnviz.training import __main__ as command
+from cnnviz.training import experiments
+from cnnviz.training.experiments import EXPERIMENTS, SCALES, Cell, cells
+from cnnviz.training.fit import Run
+from cnnviz.training.recipe import Recipe
+from cnnviz.training.results import Results
+
+RECIPE = Recipe(epochs=2, batch_size=64, lr=0.02)
+TABLE = [Cell("tiny", "quick", "lenet5", "digits", RECIPE, seed, 128, 64) for seed in (0, 1)]
+
+
+@pytest.fixture
+def run_command(tmp_path, monkeypatch):
+    """Run the command on a table of two tiny cells, in folders of its own; returns status and table."""
+    monkeypatch.setattr(
+        experiments, "EXPERIMENTS", {"tiny": lambda scale: [replace(cell, scale=scale) for cell in TABLE]}
+    )
+    monkeypatch.setattr(command, "EXPERIMENTS", experiments.EXPERIMENTS)
+
+    def run(*arguments, scale="quick"):
+        folders = ["--results", str(tmp_path / "results"), "--checkpoints", str(tmp_path / "checkpoints")]
+        status = command.main(["tiny", "--scale", scale, *folders, *arguments])
+        path = tmp_path / "results" / f"tiny-{scale}.json"
+        return status, json.loads(path.read_text("utf-8")) if path.exists() else None
+
+    return run
+
+
+def figures(table):
+    """Everything of a table but the times."""
+    times = ("seconds", "images_per_second")
+    return [
+        [{k: v for k, v in record.items() if k not in times} for record in cell["records"]] for cell in table["cells"]
+    ]
+
+
+def test_a_table_holds_what_design_asks_of_a_result(run_command):
+    status, table = run_command()
+    assert status == 0
+    assert (table["experiment"], table["scale"], table["cells_planned"]) == ("tiny", "quick", 2)
+    for seed, cell in enumerate(table["cells"]):
+        assert (cell["model"], cell["dataset"], cell["seed"], cell["recipe"]) == (
+            "lenet5",
+            "digits",
+            seed,
+            asdict(RECIPE),
+        )
+        assert cell["torch"] == torch.__version__
+        assert "thread" in cell["hardware"] or torch.cuda.is_available()
+        assert cell["date"] == time.strftime("%Y-%m-%d", time.gmtime())
+        assert (cell["train_images"], cell["test_images"], cell["parameters"]) == (128, 64, 61_706)
+        assert "128 of 1,437 training images" in cell["note"]
+        assert [record["epoch"] for record in cell["records"]] == [0, 1, 2]
+        assert cell["final"]["test_error"] == cell["records"][-1]["test_error"]
+        assert "filters" not in cell["records"][0]
+
+
+def test_what_is_there_is_not_run_again(run_command, monkeypatch, capsys):
+    _, first = run_command()
+    monkeypatch.setattr(Run, "__next__", lambda run: pytest.fail("trained again"))
+    status, second = run_command()
+    assert (status, second) == (0, first)
+    assert "2 of 2 cells are there, 0 are missing" in capsys.readouterr().out
+
+
+def test_a_cell_of_another_recipe_is_run_again_and_replaced(run_command, monkeypatch):
+    run_command()
+    changed = replace(TABLE[1], recipe=replace(RECIPE, lr=0.01))
+    monkeypatch.setitem(globals(), "TABLE", [TABLE[0], changed])
+    _, table = run_command()
+    assert [cell["recipe"]["lr"] for cell in table["cells"]] == [0.02, 0.01]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 4, 5])
+def test_interrupted_anywhere_it_goes_on_to_the_same_table(run_command, monkeypatch, tmp_path, epochs):
+    _, undisturbed = run_command()
+    (tmp_path / "results" / "tiny-quick.json").unlink()
+    train, calls = Run._train_and_test, []
+
+    def interrupted(run, epoch):
+        calls.append(epoch)
+        if len(calls) == epochs:
+            raise KeyboardInterrupt
+        return train(run, epoch)
+
+    monkeypatch.setattr(Run, "_train_and_test", interrupted)
+    if epochs <= 4:
+        with pytest.raises(KeyboardInterrupt):
+            run_command()
+    _, table = run_command()
+    assert figures(table) == figures(undisturbed)
+    assert len(calls) == (5 if epochs <= 4 else 4)  # no epoch was trained twice but the broken one
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_partial_table_says_how_many_cells_were_planned(run_command, monkeypatch, tmp_path):
+    start = command._start
+
+    def interrupted(cell, device):
+        if cell.seed == 1:
+            raise KeyboardInterrupt
+        return start(cell, device)
+
+    monkeypatch.setattr(command, "_start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_command()
+    table = json.loads((tmp_path / "results" / "tiny-quick.json").read_text("utf-8"))
+    assert table["cells_planned"] == 2
+    assert [cell["seed"] for cell in table["cells"]] == [0]
+
+
+def test_without_time_nothing_is_begun_and_with_it_everything_ends(run_command, capsys):
+    status, table = run_command("--minutes", "0")
+    assert (status, table) == (0, None)
+    assert "Time is up; the same command goes on from here" in capsys.readouterr().out
+    assert len(run_command("--minutes", "5")[1]["cells"]) == 2
+
+
+def test_full_needs_a_gpu_unless_told_otherwise(run_command, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert run_command(scale="full") == (2, None)
+    assert "--device cpu runs them anyway" in capsys.readouterr().out
+    assert run_command("--device", "cpu", scale="full")[0] == 0
+
+
+def test_missing_data_leaves_its_cells_out_and_says_so(run_command, monkeypatch, capsys):
+    def missing(name):
+        raise DatasetNotFoundError("digits is not on this machine")
+
+    monkeypatch.setattr(command, "load_dataset", missing)
+    assert run_command() == (1, None)
+    assert "Left out tiny-quick-lenet5-digits-0: digits is not on this machine" in capsys.readouterr().out
+
+
+def test_a_broken_checkpoint_is_said_and_begins_anew(run_command, tmp_path, capsys):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / f"{TABLE[0].name}.pt").write_bytes(b"not a checkpoint")
+    assert len(run_command()[1]["cells"]) == 2
+    assert "cannot be read" in capsys.readouterr().out
+
+
+def test_a_checkpoint_of_other_hardware_is_not_continued(tmp_path, monkeypatch):
+    results, cell = Results(tmp_path, tmp_path), TABLE[0]
+    run = command._start(cell, torch.device("cpu"))
+    next(run), next(run)
+    results.save_checkpoint(cell, run)
+    again = command._start(cell, torch.device("cpu"))
+    assert results.load_checkpoint(cell, again)
+    assert len(again.records) == 2
+    monkeypatch.setattr("cnnviz.training.results.hardware", lambda device: "another machine")
+    assert not results.load_checkpoint(cell, command._start(cell, torch.device("cpu")))
+
+
+def test_a_loss_that_is_not_finite_is_null_in_the_table(run_command, monkeypatch):
+    monkeypatch.setitem(globals(), "TABLE", [replace(TABLE[0], recipe=replace(RECIPE, lr=1e9))])
+    [cell] = run_command()[1]["cells"]
+    assert cell["final"]["train_loss"] is None
+
+
+def test_the_random_state_is_as_it_was(run_command):
+    before = torch.get_rng_state()
+    run_command()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_cells_of_every_experiment_are_named_once(name, scale):
+    table = cells(name, scale)
+    assert len({cell.name for cell in table}) == len(table)
+    assert {(cell.experiment, cell.scale) for cell in table} == {(name, scale)}
+
+
+def test_lenet_has_three_seeds_of_each_in_full():
+    full = cells("lenet", "full")
+    assert len(full) == 12
+    assert {cell.seed for cell in full} == {0, 1, 2}
+    assert all(cell.train_limit is None and cell.test_limit is None for cell in full)
+
+
+def test_committed_results_are_cells_of_the_present_tables():
+    for path in reference.RESULTS.glob("*.json"):
+        table = json.loads(path.read_text("utf-8"))
+        planned = cells(table["experiment"], table["scale"])
+        assert table["cells_planned"] == len(planned)
+        keys = [cell.key() for cell in planned]
+        for row in table["cells"]:
+            assert {key: row[key] for key in keys[0]} in keys
+
+
+@pytest.mark.parametrize("model", ["lenet5", "lenet5_1998"])
+def test_full_lenet_on_mnist_is_near_the_published_error(model):
+    results = measured("lenet", model=model, dataset="mnist")
+    if not results:
+        pytest.skip(
+            f"no full result of {model} on mnist in data/results: run python -m cnnviz.training lenet --scale full"
+        )
+    [paper] = published(model="lenet5_1998", quantity="test error, mnist")
+    for cell in results:
+        assert cell["train_images"] == 60_000
+        assert 100 * cell["final"]["test_error"] == pytest.approx(paper.value, abs=0.5)

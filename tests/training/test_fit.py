@@ -1,0 +1,336 @@
+"""The training loop against a plain torch loop, and its promises: repeatable, resumable, and nothing else changed."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnnviz.analysis import evaluate
+from cnnviz.datasets import ImageSet, load_dataset
+from cnnviz.models import lenet5, lenet5_1998
+from cnnviz.training import Recipe, fit
+
+RECIPE = Recipe(epochs=3, batch_size=32, lr=0.05, crop_padding=1, flip=0.5, weight_decay=1e-3)
+TIMES = ("seconds", "images_per_second", "filters")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_dataset("digits").subset(train=200, test=60)
+
+
+def network(seed=0, dropout=0.5):
+    """A small network with batch normalisation and dropout: every kind of state that training has."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 5, stride=3),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(256, 10),
+        )
+
+
+def weights(model):
+    return torch.cat([tensor.flatten().double() for tensor in model.state_dict().values()])
+
+
+def figures(run):
+    """All of the records but the times."""
+    return [[value for key, value in vars(record).items() if key not in TIMES] for record in run.records]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data):
+    """Weights and figures of a run that nothing disturbed."""
+    model = network()
+    run = fit(model, data, RECIPE, device="cpu", seed=3)
+    assert len(list(run)) == 4
+    return weights(model), figures(run)
+
+
+def assert_as_undisturbed(model, run, undisturbed):
+    assert torch.equal(weights(model), undisturbed[0])
+    assert figures(run) == undisturbed[1]
+
+
+def test_weights_are_those_of_a_plain_torch_loop(data):
+    """Without augmentation; the order of the images comes from a generator with the seed `seed * 10,007 + epoch`."""
+    recipe = Recipe(epochs=2, batch_size=32, lr=0.05, weight_decay=1e-3)
+    ours, plain = network(dropout=0), network(dropout=0)
+    records = list(fit(ours, data, recipe, device="cpu", seed=3))
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-3)
+    x = (data.x_train / 255 - data.mean[:, None, None]) / data.std[:, None, None]
+    for epoch in (1, 2):
+        order = torch.randperm(200, generator=torch.Generator().manual_seed(3 * 10_007 + epoch))
+        losses = []
+        for step, chosen in enumerate(order.split(32)):
+            optimizer.param_groups[0]["lr"] = 0.05 * (1 + math.cos(math.pi * (epoch - 1 + (step + 0.5) / 7) / 2)) / 2
+            loss = F.cross_entropy(plain(x[chosen]), data.y_train[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item() * len(chosen))
+        assert records[epoch].train_loss == pytest.approx(sum(losses) / 200, rel=1e-4)
+    torch.testing.assert_close(weights(ours), weights(plain), rtol=1e-3, atol=1e-5)
+
+
+def test_the_records_are_what_evaluate_finds(data):
+    model = network()
+    x_test = data.normalise(data.x_test)
+    for epoch, record in enumerate(fit(model, data, RECIPE, device="cpu")):
+        now = evaluate(model, x_test, data.y_test)
+        assert record.epoch == epoch
+        assert (record.test_loss, record.test_error) == pytest.approx((now.loss, now.error[1]), rel=1e-5)
+        assert (record.epochs, record.num_classes) == (3, 10)
+        assert record.lr == pytest.approx(RECIPE.lr_at(max(0, epoch - 0.5)))
+
+
+def test_epoch_0_is_the_network_before_training(data):
+    model = network()
+    before = weights(model)
+    record = next(fit(model, data, RECIPE, device="cpu"))
+    assert record.epoch == 0
+    assert record.train_error > 0.7
+    assert torch.equal(weights(model), before)
+
+
+def test_lenet_learns_the_digits(data):
+    torch.manual_seed(0)
+    run = fit(lenet5_1998(), load_dataset("digits"), Recipe(epochs=4, batch_size=32, lr=0.02), device="cpu")
+    first, *_, last = run
+    assert first.test_error > 0.8
+    assert last.test_error < 0.15
+    assert last.train_loss < 0.3
+    assert last.images_per_second > 0
+
+
+def test_the_same_seed_repeats_the_run_and_another_does_not(data, undisturbed):
+    again, other = network(), network()
+    run = fit(again, data, RECIPE, device="cpu", seed=3)
+    list(run)
+    assert_as_undisturbed(again, run, undisturbed)
+    list(fit(other, data, RECIPE, device="cpu", seed=4))
+    assert not torch.equal(weights(other), undisturbed[0])
+
+
+def test_what_the_learner_draws_between_epochs_does_not_change_the_run(data, undisturbed):
+    model = network()
+    run = fit(model, data, RECIPE, device="cpu", seed=3)
+    for _ in run:
+        torch.rand(100)
+    assert_as_undisturbed(model, run, undisturbed)
+
+
+def test_the_learners_random_state_is_as_it_was(data):
+    before = torch.get_rng_state()
+    list(fit(network(), data, RECIPE, device="cpu"))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def break_after(run, batches, error):
+    """Raise `error` after so many batches of an epoch, once."""
+
+    def on_batch(done, total):
+        if done == batches:
+            run.on_batch = None
+            raise error
+
+    run.on_batch = on_batch
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+@pytest.mark.parametrize("batches", [1, 4, 7])
+def test_an_interrupted_run_keeps_its_records_and_resumes_to_the_same_end(data, undisturbed, capsys, epoch, batches):
+    model = network()
+    run = fit(model, data, RECIPE, device="cpu", seed=3)
+    for _ in range(epoch):
+        next(run)
+    at_last_epoch = weights(model)
+    break_after(run, batches, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        next(run)
+    said = capsys.readouterr().out
+    assert f"Interrupted. {epoch} records kept. Epoch {epoch - 1} of 3" in said
+    assert "Iterate the run again" in said
+    assert torch.equal(weights(model), at_last_epoch)
+    assert len(list(run)) == 4 - epoch
+    assert_as_undisturbed(model, run, undisturbed)
+
+
+def test_an_interrupt_while_the_model_is_set_back_does_no_harm_either(data, undisturbed, monkeypatch):
+    model = network()
+    run = fit(model, data, RECIPE, device="cpu", seed=3)
+    next(run), next(run)
+    break_after(run, 3, KeyboardInterrupt)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_restore", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            next(run)
+    list(run)
+    assert_as_undisturbed(model, run, undisturbed)
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_stop_ends_after_the_current_batch_and_iterating_again_resumes(data, undisturbed, batch):
+    model, seen = network(), []
+    run = fit(model, data, RECIPE, device="cpu", seed=3)
+
+    def on_batch(done, total):
+        seen.append((done, total))
+        if len(seen) == 7 + batch:  # in the second epoch
+            run.stop()
+
+    run.on_batch = on_batch
+    assert [record.epoch for record in run] == [0, 1]
+    assert seen[-1] == (batch, 7)
+    assert seen[:7] == [(done, 7) for done in range(1, 8)]
+    assert [record.epoch for record in run] == [2, 3]
+    assert_as_undisturbed(model, run, undisturbed)
+
+
+def test_stop_in_the_loop_ends_it_before_the_next_epoch(data):
+    run = fit(network(), data, RECIPE, device="cpu")
+    for record in run:
+        if record.epoch == 1:
+            run.stop()
+    assert [record.epoch for record in run.records] == [0, 1]
+
+
+def test_a_finished_run_yields_nothing_more(data, undisturbed):
+    run = fit(network(), data, RECIPE, device="cpu")
+    list(run)
+    assert list(run) == []
+    assert "Iterate" not in repr(run)
+
+
+def test_a_checkpoint_goes_through_a_file_to_another_process(data, undisturbed, tmp_path):
+    first = fit(network(), data, RECIPE, device="cpu", seed=3)
+    next(first), next(first)
+    torch.save(first.state_dict(), tmp_path / "run.pt")
+    model = network(seed=99)
+    second = fit(model, data, RECIPE, device="cpu", seed=3)
+    second.load_state_dict(torch.load(tmp_path / "run.pt", weights_only=True))
+    list(second)
+    assert_as_undisturbed(model, second, undisturbed)
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt, ZeroDivisionError])
+def test_modes_grad_and_layout_are_as_they_were(data, error):
+    model = network()
+    model[1].eval()
+    model[0].bias.requires_grad = False
+    modes = [module.training for module in model.modules()]
+    run = fit(model, data, RECIPE, device="cpu")
+    next(run)
+    if error:
+        break_after(run, 2, error)
+        with pytest.raises(error):
+            next(run)
+    else:
+        next(run)
+    assert [module.training for module in model.modules()] == modes
+    assert [parameter.requires_grad for parameter in model[0].parameters()] == [True, False]
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(parameter.is_contiguous() for parameter in model.parameters())
+    assert torch.is_grad_enabled()
+
+
+def test_it_trains_where_gradients_are_switched_off(data, undisturbed):
+    """As in a widget's callback or a cell under no_grad: the switch belongs to the thread, and is given back."""
+    model = network()
+    run = fit(model, data, RECIPE, device="cpu", seed=3)
+    with torch.no_grad():
+        list(run)
+        assert not torch.is_grad_enabled()
+    assert_as_undisturbed(model, run, undisturbed)
+
+
+def test_a_loss_that_is_not_finite_is_recorded(data):
+    run = fit(lenet5(), data, Recipe(epochs=3, lr=1e6), device="cpu")
+    records = list(run)
+    assert len(records) == 4
+    assert not math.isfinite(records[-1].train_loss)
+    assert records[-1].test_error > 0.5
+
+
+def test_filters_of_the_convolutions_are_kept_at_every_epoch(data):
+    model = lenet5_1998()
+    before = model.c1.weight.detach().clone()
+    run = fit(model, data, Recipe(epochs=2), device="cpu")
+    list(run)
+    assert list(run.records[0].filters) == ["c1", "c3"]  # c5 has more than 20,000 weights
+    assert torch.equal(run.records[0].filters["c1"], before)
+    assert torch.equal(run.records[2].filters["c3"], model.c3.weight)
+    assert not torch.equal(run.records[1].filters["c1"], run.records[2].filters["c1"])
+
+
+def test_filters_can_be_chosen(data):
+    assert list(next(fit(lenet5_1998(), data, RECIPE, device="cpu", keep_filters=["c5"])).filters) == ["c5"]
+    assert next(fit(lenet5(), data, RECIPE, device="cpu", keep_filters=())).filters == {}
+    with pytest.raises(ValueError, match="keep_filters names 'f6'; the convolution layers are c1, c3"):
+        fit(lenet5(), data, RECIPE, keep_filters=["f6"])
+
+
+def test_label_smoothing_and_adamw_are_used(data):
+    plain, smooth, adamw = (
+        list(fit(network(), data, Recipe(epochs=1, lr=0.01, **options), device="cpu"))[1].train_loss
+        for options in ({}, {"label_smoothing": 0.5}, {"optimizer": "adamw"})
+    )
+    assert len({plain, smooth, adamw}) == 3
+
+
+def test_the_note_of_the_data_comes_along(data):
+    assert fit(network(), data, RECIPE, device="cpu").note == data.note != ""
+
+
+def test_a_record_describes_itself(data):
+    record = list(fit(network(), data, Recipe(epochs=1), device="cpu"))[1]
+    assert record.describe().startswith(f"Epoch 1 of 1: training loss {record.train_loss:.4f}, error ")
+    assert "filters" not in repr(record)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"model": lenet5(image_size=32)}, ValueError, "N x 1 x 32 x 32, not 1 x 1 x 28 x 28"),
+        (
+            {"model": nn.Sequential(nn.Flatten(), nn.Linear(10, 10))},
+            ValueError,
+            "does not take images of shape 1 x 28 x 28",
+        ),
+        ({"model": lenet5(num_classes=7)}, ValueError, "labels run from 0 to 9; the model's 7 logits allow 0 to 6"),
+        ({"data": "mnist"}, TypeError, "takes a model, an ImageSet and a Recipe; data and recipe are str and Recipe"),
+        ({"recipe": {"epochs": 3}}, TypeError, "data and recipe are ImageSet and dict"),
+        ({"device": "cuda:99"}, ValueError, r"device \(='cuda:99'\) does not exist here"),
+    ],
+)
+def test_what_does_not_fit_is_one_clear_error_before_training(data, changes, kind, message):
+    options = {"model": lenet5(), "data": data, "recipe": RECIPE} | changes
+    before = weights(options["model"]).clone()
+    with pytest.raises(kind, match=message) as caught:
+        fit(options.pop("model"), options.pop("data"), options.pop("recipe"), **options)
+    assert caught.value.__cause__ is None
+    assert torch.equal(weights(changes.get("model", lenet5())), before) or "model" not in changes
+
+
+def test_nan_images_do_not_even_make_a_data_set(data):
+    images = data.x_train.float()
+    images[0] = torch.nan
+    with pytest.raises(TypeError, match=r"x_train must be a uint8 tensor .*NaN"):
+        ImageSet("nan", images, data.y_train, data.x_test, data.y_test, data.class_names)
+
+
+@pytest.mark.gpu
+def test_the_gpu_learns_like_the_processor(data):
+    torch.manual_seed(0)
+    model = lenet5_1998()
+    state = torch.cuda.get_rng_state()
+    run = fit(model, load_dataset("digits"), Recipe(epochs=4, batch_size=32, lr=0.02), device="cuda")
+    assert list(run)[-1].test_error < 0.15
+    assert model.c1.weight.device.type == "cuda"
+    assert torch.equal(torch.cuda.get_rng_state(), state)
