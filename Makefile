@@ -38,6 +38,9 @@ bench: $(READY) ## ratios against baselines measured in the same run
 gpu: $(READY)   ## missing full results, most important first, until MINUTES are up
 	$(BIN)/python -m cnnviz.training all --scale full --minutes $(MINUTES)
 
+picture: $(READY)       ## the moving picture of the README
+	$(BIN)/python -m cnnviz.figures.convolution data/samples/convolution.gif
+
 requirements: $(READY)  ## compile the pins from pyproject.toml, for every platform
 	$(BIN)/python -m uv pip compile --upgrade --universal --python-version 3.11 --extra test --extra mp4 \
 		--no-header --no-annotate --quiet --output-file requirements.txt pyproject.toml
