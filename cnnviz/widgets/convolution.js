@@ -167,11 +167,14 @@ function render({ model, el }) {
     onblur: () => point(null),
   });
   const panels = { left: panel("left"), kernel: panel("kernel"), right: panel("right") };
+  const signsAndHatch = element("g", { "pointer-events": "none" });
   const marks = element("g", { "pointer-events": "none" });
+  const hatch = element("defs");
+  hatch.innerHTML = HATCH;
   const svg = element("svg", {
     class: "cnnviz-drawing", role: "group", onpointermove: (event) => point(hit(event)), onpointerleave: () => point(null),
     onclick: (event) => select(hit(event)), ondblclick: (event) => edit(hit(event)),
-  }, ...Object.values(panels), marks);
+  }, hatch, ...Object.values(panels), signsAndHatch, marks);
   const stage = element("div", { class: "cnnviz-stage" }, svg);
   const root = element("div", { class: "cnnviz cnnviz-convolution" },
     element("div", { class: "cnnviz-controls" }, ...Object.values(controls).map((control) => control.root)),
@@ -321,17 +324,26 @@ function render({ model, el }) {
     const turned = isTransposed(state);
     const n = state.input_size;
     panels.left.setAttribute("aria-label", "input; arrow keys move, Enter edits a number");
-    panels.left.innerHTML = title(plan.columns.left, `input ${state.input.length} x ${n} x ${n}`) +
-      plan.left.map((grid) => inputGrid(grid, plan.cell, turned ? 0 : before)).join("");
+    fill(panels.left, title(plan.columns.left, `input ${state.input.length} x ${n} x ${n}`) +
+      plan.left.map((grid) => inputGrid(grid, plan.cell, turned ? 0 : before)).join(""));
     panels.kernel.setAttribute("aria-label", `filter ${state.filter}; arrow keys move, Enter edits a weight`);
-    panels.kernel.innerHTML = isPooling(state)
+    fill(panels.kernel, isPooling(state)
       ? title(plan.columns.kernel, state.mode.split(" ")[0])
       : title(plan.columns.kernel, `filter ${state.filter} of ${state.out_channels}`) +
-        plan.kernel.map((grid) => label(grid, state.input.length > 1 ? `weights for ${COLOURS[grid.channel]}` : "") + signedGrid(grid, plan.cell, state.weight[state.filter][grid.channel], "var(--weight)", "var(--input)", () => 1)).join("");
+        plan.kernel.map((grid) => label(grid, state.input.length > 1 ? `weights for ${COLOURS[grid.channel]}` : "") + signedGrid(grid, plan.cell, state.weight[state.filter][grid.channel], "var(--weight)", "var(--input)", () => 1)).join(""));
     panels.right.setAttribute("aria-label", "output; arrow keys move, Enter goes to the step");
-    panels.right.innerHTML = title(plan.columns.right, `output ${computed.output.length} x ${output} x ${output}`) +
-      plan.right.map((grid) => outputGrid(grid, plan.cell)).join("");
-    marks.innerHTML = HATCH + signs(plan) + leftoverHatch(plan) + stepMarks(plan) + cursorMarks(plan);
+    fill(panels.right, title(plan.columns.right, `output ${computed.output.length} x ${output} x ${output}`) +
+      plan.right.map((grid) => outputGrid(grid, plan.cell)).join(""));
+    fill(signsAndHatch, signs(plan) + leftoverHatch(plan));
+    fill(marks, stepMarks(plan) + cursorMarks(plan));
+  }
+
+  /** Most changes leave most of the picture alone; what stays need not be laid out and painted again. */
+  const drawn = new Map();
+  function fill(group, markup) {
+    if (drawn.get(group) === markup) return;
+    drawn.set(group, markup);
+    group.innerHTML = markup;
   }
 
   /** input * kernel = output, once a row. */
@@ -494,8 +506,8 @@ function render({ model, el }) {
   return () => { pause(); link.close(); watcher.disconnect(); };
 }
 
-const HATCH = '<defs><pattern id="cnnviz-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">' +
-  '<line y2="6" stroke="var(--ink)" stroke-width="1.6" stroke-opacity="0.55"/></pattern></defs>';
+const HATCH = '<pattern id="cnnviz-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">' +
+  '<line y2="6" stroke="var(--ink)" stroke-width="1.6" stroke-opacity="0.55"/></pattern>';
 
 const widget = { render };
 export default widget;

@@ -1,0 +1,143 @@
+"""Key press to changed pixels: ConvolutionExplorer beside the same picture redrawn by matplotlib in an Output.
+
+Both stand on one page of a real JupyterLab and move the stride slider by arrow keys. The clock starts at the time stamp
+of the key's event and stops when the frame that shows the change has been laid out and painted.
+"""
+
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import sync_playwright
+
+from benchmarks.row import Row
+from tests.browser.lab import JupyterLab
+
+PRESSES = 40
+PASSES = 2
+
+EXPLORER = """
+from cnnviz.widgets.convolution import ConvolutionExplorer
+ConvolutionExplorer(input_size=9, kernel_size=3, kernels=["sobel x"])
+"""
+# What most courses do: an ipywidgets slider, an Output, and a figure drawn anew for every position.
+REDRAWN = """
+%matplotlib inline
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+image = (np.arange(81) % 10).reshape(9, 9).astype(float)
+kernel = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+slider = ipywidgets.IntSlider(1, 1, 5, description="stride")
+picture = ipywidgets.Output()
+
+def draw(change=None):
+    layers = torch.tensor(image)[None, None], torch.tensor(kernel)[None, None]
+    result = F.conv2d(*layers, stride=slider.value)[0, 0].numpy()
+    with picture:
+        picture.clear_output(wait=True)
+        figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
+        for axis, values in zip(axes, (image, kernel, result)):
+            axis.imshow(values)
+            axis.set_axis_off()
+            for (row, column), value in np.ndenumerate(values):
+                axis.text(column, row, f"{value:g}", ha="center", va="center")
+        plt.show()
+
+slider.observe(draw, "value")
+draw()
+ipywidgets.VBox([slider, picture])
+"""
+
+# A message posted during a frame arrives when the frame has been painted. A change made outside a frame waits for one.
+CLOCK = """([watched, tag]) => {
+    if (!window.frameFlag) {
+        const request = window.requestAnimationFrame.bind(window);
+        window.frameFlag = { inside: false };
+        window.requestAnimationFrame = (call) => request((time) => {
+            window.frameFlag.inside = true;
+            after(() => { window.frameFlag.inside = false; });
+            call(time);
+        });
+    }
+    function after(call) {
+        const channel = new MessageChannel();
+        channel.port1.onmessage = call;
+        channel.port2.postMessage(0);
+    }
+    window.pressed = null;
+    window.latency = null;
+    addEventListener("keydown", (event) => { window.pressed = event.timeStamp; window.latency = null; }, true);
+    const done = () => { window.latency ??= performance.now() - window.pressed; };
+    new MutationObserver(async (changes) => {
+        if (window.pressed === null || window.latency !== null) return;
+        const added = changes.flatMap((change) => [...change.addedNodes]);
+        const image = added.map((node) => (node.matches?.(tag) ? node : node.querySelector?.(tag))).find(Boolean);
+        if (!image) return;
+        await image.decode?.();
+        if (window.frameFlag.inside) after(done);
+        else requestAnimationFrame(() => after(done));
+    }).observe(document.querySelector(watched), { childList: true, subtree: true });
+}"""
+
+
+def measure() -> list[Row]:
+    """Press arrow keys on both sliders in turns; return one row for each of the three targets."""
+    times = {"explorer": [], "matplotlib": []}
+    with tempfile.TemporaryDirectory() as folder, JupyterLab(Path(folder)) as lab, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = _open(lab, browser, Path(folder) / "slider.ipynb")
+        for _ in range(PASSES):
+            times["explorer"] += _press(page, ".cnnviz input[name=stride]")
+            times["matplotlib"] += _press(page, ".widget-slider .noUi-handle")
+        browser.close()
+    ours, theirs = (statistics.median(times[name]) for name in ("explorer", "matplotlib"))
+    late, their_late = (statistics.quantiles(times[name], n=20)[-1] for name in ("explorer", "matplotlib"))
+    what = "key press to changed pixels, ConvolutionExplorer"
+    return [
+        Row(f"{what}, median", ours, None, "ms", None, "at most 10 ms", ours <= 10),
+        Row(f"{what}, 95 %", late, their_late, "ms", their_late / late, "at most 33 ms", late <= 33),
+        Row(
+            "the same beside matplotlib in an Output, median",
+            ours,
+            theirs,
+            "ms",
+            theirs / ours,
+            "8 times",
+            theirs / ours >= 8,
+        ),
+    ]
+
+
+def _open(lab: JupyterLab, browser, path: Path):
+    """Run both cells in JupyterLab and start the clock on what each of them draws."""
+    cells = [nbformat.v4.new_code_cell(source) for source in (EXPLORER, REDRAWN)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    notebook = lab.open(browser, path.name)
+    if not notebook.run_all():
+        raise RuntimeError(f"the benchmark's page failed: {notebook.errors()}")
+    notebook.page.wait_for_selector(".jp-OutputArea .widget-output img")
+    for watched, tag in ((".cnnviz-drawing", "rect"), (".widget-output", "img")):
+        notebook.page.evaluate(CLOCK, [watched, tag])
+    return notebook.page
+
+
+def _press(page, slider: str) -> list[float]:
+    """Move a slider by keys, from 1 to 2 and back; return the milliseconds that each press took."""
+    page.locator(slider).first.focus()
+    times = []
+    for index in range(PRESSES + 4):
+        page.keyboard.press("ArrowLeft" if index % 2 else "ArrowRight")
+        page.wait_for_function("() => window.latency !== null", polling=20)
+        if index >= 4:  # the first four warm up
+            times.append(page.evaluate("() => window.latency"))
+        page.wait_for_timeout(30)
+    return times
