@@ -3,12 +3,18 @@
 Importing cnnviz imports nothing else; ask for what you need, as in `from cnnviz.models import lenet5`.
 Each part uses only those above it. What a chapter shows is computed by one of them.
 
-cnnviz.files      `whole_file`: a file appears whole or not at all
-cnnviz.models     one paper, one file: `lenet5`, `lenet5_1998`; by name with `create_model`, `list_models`
-cnnviz.datasets   a name in, images and labels out: `load_dataset`, `ImageSet`; published numbers: `published`
-cnnviz.analysis   arrays or a network in, numbers out, as a frozen dataclass that can `describe()` itself
-cnnviz.training   the one training loop; it yields records and draws nothing
-cnnviz.figures    those numbers in, a figure out; colours in `style`
-cnnviz.widgets    controls around a figure; what is dragged computes and draws in the browser
-cnnviz.exercises  checks of the learner's answers, one module a chapter
+cnnviz.files      a file appears whole or not at all: `whole_file`
+cnnviz.models     one paper, one file: `lenet5`, `lenet5_1998`; by name: `create_model`, `list_models`
+cnnviz.datasets   a name in, images and labels out: `load_dataset`, `ImageSet`; published and measured numbers:
+                  `published`, `measured`
+cnnviz.analysis   arrays or a network in, numbers out, each a frozen dataclass that describes itself: `convolution`
+                  (sizes, padding, every step), `kernels`, `photo_filter`, `feature_maps`, `filters`, `evaluate`,
+                  `confusion`, `comparison` (a paper's number beside ours)
+cnnviz.training   the one training loop, which yields records and draws nothing: `fit`, `Recipe`, `EpochRecord`, `Run`;
+                  where it runs: `best_device`, `profile`
+cnnviz.figures    numbers in, a figure out: `plot_feature_maps`, `plot_filters`, `plot_confusion`, `plot_learning_curves`,
+                  `montage`; moving: `convolution`; colours: `style`
+cnnviz.widgets    controls around a picture: `ConvolutionExplorer`, `PhotoFilterExplorer`, `TrainingMonitor`,
+                  `FeatureMapExplorer`, `FilterExplorer`
+cnnviz.exercises  checks of the learner's answers, one module a chapter: `ch01`, `ch02`, `ch05`
 """
