@@ -12,8 +12,8 @@ cnnviz.analysis   arrays or a network in, numbers out, each a frozen dataclass t
                   `confusion`, `comparison` (a paper's number beside ours)
 cnnviz.training   the one training loop, which yields records and draws nothing: `fit`, `Recipe`, `EpochRecord`, `Run`;
                   where it runs: `best_device`, `profile`
-cnnviz.figures    numbers in, a figure out: `plot_feature_maps`, `plot_filters`, `plot_confusion`, `plot_learning_curves`,
-                  `montage`; moving: `convolution`; colours: `style`
+cnnviz.figures    numbers in, a figure out: `plot_feature_maps`, `plot_filters`, `plot_confusion`,
+                  `plot_learning_curves`, `montage`; moving: `convolution`; colours: `style`
 cnnviz.widgets    controls around a picture: `ConvolutionExplorer`, `PhotoFilterExplorer`, `TrainingMonitor`,
                   `FeatureMapExplorer`, `FilterExplorer`
 cnnviz.exercises  checks of the learner's answers, one module a chapter: `ch01`, `ch02`, `ch05`
