@@ -22,7 +22,7 @@ MODES = ("zeros", "replicate", "reflect", "circular")
 SIZES = cases(
     "size kernel_size stride padding dilation",
     *[(7, 3, 1, 0, 1), (7, 3, 2, 0, 1), (7, 3, 3, 0, 1), (7, 3, 1, 1, 1), (7, 3, 1, 0, 2), (28, 5, 1, 2, 1)],
-    *product((10, 13), (1, 2, 4), (1, 2, 3), (0, 1, 3), (1, 2, 3)),
+    *product((13,), (1, 2, 4), (1, 2, 3), (0, 1, 3), (1, 2, 3)),
 )
 
 
@@ -146,7 +146,7 @@ def check_convolve2d(convolve2d: Callable) -> Verdict:
         Mistake("mean for sum", "Add up the products; do not divide.", lambda x, w, s, p: conv(x, w, s, p) / w.numel()),
     ]
     lecture = (torch.arange(9.0).view(3, 3), torch.arange(4.0).view(2, 2), 1, 0)  # 19 25 37 43
-    sizes = [(5, 4, 3, 1, 0), (5, 7, 3, 2, 0), (4, 5, 3, 1, 1), *product((4, 7), (6,), (2, 3), (1, 2, 3), (0, 1, 2))]
+    sizes = [(5, 4, 3, 1, 0), (5, 7, 3, 2, 0), (4, 5, 3, 1, 1), *product((5,), (6,), (2, 3), (1, 2, 3), (0, 1, 2))]
     drawn = [(whole_numbers(h, h, w), whole_numbers(h + w, k, k), s, p) for h, w, k, s, p in sizes]
     return compare("convolve2d", convolve2d, conv, cases("image kernel stride padding", lecture, *drawn), mistakes)
 
@@ -227,7 +227,7 @@ def check_transposed_size(transposed_size: Callable) -> Verdict:
         Mistake("one step too many", "There are size - 1 steps between size pixels.", partial(grown, steps=0)),
     ]
     by_hand = [(3, 3, 2, 0, 0, 1), (4, 2, 2, 0, 0, 1), (5, 3, 1, 1, 0, 1), (3, 3, 2, 1, 1, 1), (4, 3, 1, 0, 0, 2)]
-    many = product((5, 7), (2, 4), (2, 3), (0, 1, 2), (0, 1), (1, 2, 3))
+    many = product((6,), (2, 4), (2, 3), (0, 1, 2), (0, 1), (1, 2, 3))
     todo = cases("size kernel_size stride padding output_padding dilation", *by_hand, *many)
     return compare("transposed_size", transposed_size, torch_says.transposed_size, todo, mistakes)
 
