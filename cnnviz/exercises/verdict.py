@@ -52,7 +52,7 @@ def show(value: Any) -> str:
         return f"a {type(value).__name__}"
     if array.ndim == 0:
         return repr(array.item())
-    if array.size > 150:
+    if array.size > 50:  # more cannot be taken in at a glance
         return f"an array of shape {array.shape}"
     if np.isfinite(array).all() and (array == array.round()).all():
         array = array.astype(np.int64)  # 19 reads better than 19.
