@@ -1,9 +1,11 @@
 """ConvolutionExplorer in Chromium: its arithmetic against torch, its drawing read back, its controls used by hand."""
 
 import random
+import re
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from cnnviz.analysis.convolution import KINDS
 from cnnviz.widgets.convolution import RANGES, ConvolutionExplorer, IllegalSettingError
@@ -369,3 +371,101 @@ def test_every_control_has_a_label_and_is_reached_by_tab(shown):
         "() => [...document.querySelectorAll('.cnnviz :is(input, select, button):enabled')].map((n) => n.name)"
     )
     assert {*enabled, "left", "kernel", "right"} <= reached
+
+
+# In a real JupyterLab: the same controls, with Python behind them.
+
+
+@pytest.fixture(scope="module")
+def chapter(browser, jupyterlab):
+    """Chapter 02 in JupyterLab, run to its end once for the tests below."""
+    notebook = jupyterlab.open(browser, "02_convolution_arithmetic.ipynb", height=1500)
+    assert notebook.run_all(), notebook.errors()
+    yield notebook
+    notebook.close()
+    assert (notebook.page_errors, notebook.outside) == ([], [])
+
+
+@pytest.fixture
+def explorer_at(chapter):
+    """Call with controls: the chapter's first explorer has them, and its part of the page is in view."""
+
+    def at(**controls):
+        changes = {"mode": "convolution", "source": "numbers", "input_size": 7, "kernel_size": 3, "stride": 1}
+        changes |= {"padding": 0, "padding_mode": "zeros", "dilation": 1, "output_padding": 0, "out_channels": 2}
+        changes |= {"kernels": ["sharpen", "box"], "bias": [0.0, 0.0], "filter": 0, "step": 0, "speed": 4} | controls
+        chapter.evaluate(f"first.set_state({changes!r})")
+        widget = chapter.page.locator(".cnnviz-convolution").first
+        widget.scroll_into_view_if_needed()
+        expect(widget.locator("[name=mode]")).to_have_value(changes["mode"])
+        return widget
+
+    return at
+
+
+def wait_for(chapter, expression, expected):
+    """Wait until an expression in the kernel has the expected value: the browser tells Python a moment later."""
+    for _ in range(50):
+        value = chapter.evaluate(expression)
+        if value == repr(expected):
+            return
+        chapter.page.wait_for_timeout(100)
+    assert value == repr(expected)
+
+
+SLIDERS = ["input_size", "kernel_size", "stride", "padding", "dilation", "out_channels", "step", "speed"]
+
+
+@pytest.mark.parametrize("name", [*SLIDERS, "output_padding", "bias"])
+def test_each_slider_is_moved_by_arrow_key_and_by_mouse_and_python_follows(chapter, explorer_at, name):
+    start = {"output_padding": {"mode": "transposed convolution", "stride": 3}, "out_channels": {"out_channels": 1}}
+    widget = explorer_at(**start.get(name, {}))
+    slider = widget.locator(f"input[name={name}]")
+    expression = "first.bias[0].item()" if name == "bias" else f"first.{name}"
+    before = float(chapter.evaluate(expression))
+    slider.focus()
+    chapter.page.keyboard.press("ArrowRight")
+    wait_for(chapter, expression, before + 1 if name == "bias" else int(before) + 1)
+    box = slider.bounding_box()
+    chapter.page.mouse.click(box["x"] + 1, box["y"] + box["height"] / 2)
+    low = {"bias": -20.0, "input_size": 3}.get(name, RANGES.get(name, (0,))[0])
+    wait_for(chapter, expression, low)
+
+
+CHOICES = {
+    "mode": "max pooling",
+    "source": "photo",
+    "amount": "same",
+    "padding_mode": "reflect",
+    "filter": "1",
+    "kernel": "sobel y",
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_each_list_is_changed_by_key_and_by_choice_and_python_follows(chapter, explorer_at, name):
+    widget = explorer_at()
+    trait = {"amount": "padding", "kernel": "kernels[0]"}.get(name, name)
+    before = chapter.evaluate(f"first.{trait}")
+    select = widget.locator(f"select[name={name}]")
+    select.focus()
+    chapter.page.keyboard.press("ArrowDown")
+    chapter.page.wait_for_timeout(300)
+    assert chapter.evaluate(f"first.{trait}") != before
+    select.select_option(CHOICES[name])
+    wait_for(chapter, f"first.{trait}", 1 if name == "filter" else CHOICES[name])
+
+
+def test_buttons_grids_and_the_python_side_meet_in_jupyterlab(chapter, explorer_at):
+    widget = explorer_at(input_size=3, kernel_size=2, kernels=["numbers", "box"])
+    widget.locator("button[name=next]").click()
+    wait_for(chapter, "first.step", 1)
+    widget.locator("[data-panel=kernel]").focus()
+    chapter.page.keyboard.press("Enter")
+    chapter.page.keyboard.type("9")
+    chapter.page.keyboard.press("Enter")
+    wait_for(chapter, "first.weight[0, 0, 0, 0].item()", 9.0)
+    wait_for(chapter, "first.kernels[0]", "edited")
+    chapter.evaluate("setattr(first, 'stride', 2)")
+    expect(widget.locator(".cnnviz-drawing")).to_have_attribute("aria-label", re.compile("stride 2"))
+    assert chapter.errors() == []
