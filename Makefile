@@ -39,7 +39,7 @@ gpu: $(READY)   ## missing full results, most important first, until MINUTES are
 	$(BIN)/python -m cnnviz.training all --scale full --minutes $(MINUTES)
 
 picture: $(READY)       ## the moving picture of the README
-	$(BIN)/python -m cnnviz.figures.convolution data/samples/convolution.gif
+	$(BIN)/python -c "from cnnviz.figures.convolution import readme_picture as p; p().save('data/samples/convolution.gif')"
 
 requirements: $(READY)  ## compile the pins from pyproject.toml, for every platform
 	$(BIN)/python -m uv pip compile --upgrade --universal --python-version 3.11 --extra test --extra mp4 \

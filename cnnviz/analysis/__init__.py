@@ -6,21 +6,48 @@ from cnnviz.analysis.evaluate import Evaluation, evaluate
 from cnnviz.analysis.feature_maps import FeatureMaps, feature_maps
 from cnnviz.analysis.filters import Filters, filters
 from cnnviz.analysis.hooks import capture, untouched
+from cnnviz.analysis.kernels import KERNELS, kernel
+from cnnviz.analysis.noise import NOISES, NoiseRemoval, add_noise, noise_removal, psnr, rmse
+from cnnviz.analysis.photo import SAMPLES, photo
+from cnnviz.analysis.photo_filter import (
+    BorderEffect,
+    PhotoFilter,
+    border_effect,
+    edge_magnitude,
+    median_filter,
+    photo_filter,
+)
 from cnnviz.analysis.signals import training_signals
 
 __all__ = [
+    "KERNELS",
+    "NOISES",
+    "SAMPLES",
+    "BorderEffect",
     "Comparison",
     "Confusion",
     "Evaluation",
     "FeatureMaps",
     "Filters",
+    "NoiseRemoval",
+    "PhotoFilter",
+    "add_noise",
+    "border_effect",
     "capture",
     "comparison",
     "confusion",
+    "edge_magnitude",
     "evaluate",
     "feature_maps",
     "filters",
+    "kernel",
+    "median_filter",
+    "noise_removal",
+    "photo",
+    "photo_filter",
     "provenance",
+    "psnr",
+    "rmse",
     "training_signals",
     "untouched",
 ]

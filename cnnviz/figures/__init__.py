@@ -1,12 +1,15 @@
 """Numbers in, a figure out; nothing is computed here, and no torch is imported."""
 
 from cnnviz.figures.confusion import plot_confused_images, plot_confusion
+from cnnviz.figures.convolution import ConvolutionAnimation, animate_convolution
 from cnnviz.figures.feature_maps import plot_feature_maps
 from cnnviz.figures.filters import plot_filters
 from cnnviz.figures.learning_curves import plot_learning_curves
 from cnnviz.figures.montage import montage, png
 
 __all__ = [
+    "ConvolutionAnimation",
+    "animate_convolution",
     "montage",
     "plot_confused_images",
     "plot_confusion",
