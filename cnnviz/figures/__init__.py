@@ -2,10 +2,11 @@
 
 from cnnviz.figures.confusion import plot_confused_images, plot_confusion
 from cnnviz.figures.convolution import ConvolutionAnimation, animate_convolution
-from cnnviz.figures.feature_maps import plot_feature_maps
+from cnnviz.figures.feature_maps import plot_feature_maps, plot_layers
 from cnnviz.figures.filters import plot_filters
 from cnnviz.figures.learning_curves import plot_learning_curves
 from cnnviz.figures.montage import montage, png
+from cnnviz.figures.photo import plot_landscape, plot_photos
 
 __all__ = [
     "ConvolutionAnimation",
@@ -15,6 +16,9 @@ __all__ = [
     "plot_confusion",
     "plot_feature_maps",
     "plot_filters",
+    "plot_layers",
+    "plot_landscape",
     "plot_learning_curves",
+    "plot_photos",
     "png",
 ]

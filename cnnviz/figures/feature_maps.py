@@ -2,6 +2,7 @@
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from cnnviz.figures.montage import default_columns, tile
 from cnnviz.figures.style import FONT_SIZE, SIGNED, TEMPLATE, UNSIGNED
@@ -22,6 +23,28 @@ def plot_feature_maps(maps, layer: str, image: int = 0, *, columns: int | None =
         title=f"{layer}: {channels} maps of {height} x {width}, image {image}",
         meta=f"The {channels} feature maps of layer {layer} for image {image}. {maps.describe()}",
     )
+    return figure
+
+
+def plot_layers(maps, image: int = 0) -> go.Figure:
+    """Return all layers of `FeatureMaps` from left to right, each as one sheet on a scale of its own: the whole network.
+
+    Raises:
+        ValueError: an image that is not there.
+    """
+    sheets = [plot_feature_maps(maps, layer, image).data[0] for layer in maps.names]
+    sizes = [" × ".join(map(str, maps[layer].shape[1:])) for layer in maps.names]
+    titles = [f"{layer}<br>{size}" for layer, size in zip(maps.names, sizes, strict=True)]
+    figure = make_subplots(cols=len(sheets), subplot_titles=titles, horizontal_spacing=0.02)
+    for column, sheet in enumerate(sheets, 1):
+        figure.add_trace(sheet.update(showscale=False), row=1, col=column)
+        figure.update_yaxes(scaleanchor="x" if column == 1 else f"x{column}", col=column)
+    figure.update_layout(
+        template=TEMPLATE, font_size=FONT_SIZE, height=330, margin={"l": 10, "r": 10, "t": 70, "b": 10}
+    )
+    figure.update_xaxes(visible=False, constrain="domain")
+    figure.update_yaxes(visible=False, autorange="reversed", constrain="domain")
+    figure.layout.meta = f"All layers for image {image}, left to right. {maps.describe()}"
     return figure
 
 

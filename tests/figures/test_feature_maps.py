@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnviz.analysis.feature_maps import FeatureMaps
-from cnnviz.figures.feature_maps import plot_feature_maps
+from cnnviz.figures.feature_maps import plot_feature_maps, plot_layers
 
 MAPS = FeatureMaps(
     {
@@ -38,3 +38,12 @@ def test_a_layer_or_image_that_is_not_there_is_refused():
         plot_feature_maps(MAPS, "c3")
     with pytest.raises(ValueError, match=r"image \(=2\) must be from 0 to 1"):
         plot_feature_maps(MAPS, "c1", image=2)
+
+
+def test_the_whole_network_is_its_layers_side_by_side():
+    figure = plot_layers(MAPS, image=1)
+    assert [note.text for note in figure.layout.annotations] == ["c1<br>3 × 2 × 2", "relu<br>3 × 2 × 2"]
+    for trace, layer, axis in zip(figure.data, MAPS.names, ("x", "x2"), strict=True):
+        np.testing.assert_array_equal(trace.z, plot_feature_maps(MAPS, layer, 1).data[0].z)
+        assert trace.xaxis == axis
+    assert MAPS.describe() in figure.layout.meta
