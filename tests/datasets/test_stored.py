@@ -94,7 +94,7 @@ def without(key):
     ("content", "problem"),
     [
         (b"", "No data left in file"),
-        (b"<html>404</html>", "contains pickled"),
+        (b"<html>404</html>", "pickled"),
         (b"PK\x03\x04 not a zip", "not a zip"),
         (without("y_test"), "it has no y_test"),
         (arrays(x_train=np.zeros((20, 28, 28))), "x_train has the type float64, not uint8"),
