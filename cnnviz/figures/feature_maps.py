@@ -27,7 +27,7 @@ def plot_feature_maps(maps, layer: str, image: int = 0, *, columns: int | None =
 
 
 def plot_layers(maps, image: int = 0) -> go.Figure:
-    """Return all layers of `FeatureMaps` from left to right, each as one sheet on a scale of its own: the whole network.
+    """Return all layers of `FeatureMaps` from left to right, each as one sheet on its own scale: the whole network.
 
     Raises:
         ValueError: an image that is not there.
