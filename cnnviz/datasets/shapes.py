@@ -100,11 +100,11 @@ def draw_shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     labels = rng.permutation(np.arange(count) % len(SHAPES))
     ground, ink = _contrasting_colours(rng, count)
     picture = _textured(rng, ground)
-    for _ in range(3):
+    for _ in range(2):
         picture = _blend(picture, _textured(rng, rng.random((count, 3), np.float32)), _blob(rng, count))
     picture = _blend(picture, _textured(rng, ink), _shape(rng, labels))
     picture = _blend(picture, rng.random((count, 1, 1, 3), np.float32), _stroke(rng, count))
-    noise = _uniform(rng, 0, 0.12, count, 1)
+    noise = _uniform(rng, 0, 0.08, count, 1)
     picture += noise * rng.standard_normal(picture.shape, np.float32)
     return (picture.clip(0, 1) * 255).round().astype(np.uint8), labels.astype(np.int64)
 
@@ -116,9 +116,12 @@ def _contrasting_colours(rng, count):
     return first, np.where(close, (first + 0.5) % 1, second)
 
 
-def _placed(rng, count, radius, spread):
-    """Return coordinates u, v [N, 32, 32] about a random centre, turned, a little stretched; 1 is `radius` pixels."""
-    centre, angle = _uniform(rng, -spread, spread, 2, count), _uniform(rng, 0, 2 * np.pi, count)
+def _placed(rng, count, radius, spread, turn=np.pi):
+    """Return coordinates u, v [N, 32, 32] about a random centre, turned, a little stretched; 1 is `radius` pixels.
+
+    The centre lies up to `spread` pixels from the image's, the angle up to `turn` radians from the upright.
+    """
+    centre, angle = _uniform(rng, -spread, spread, 2, count), _uniform(rng, -turn, turn, count)
     stretch = _uniform(rng, 0.85, 1, count)
     pixel = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
     x, y = (pixel[None, :] - centre[0]) / radius, (pixel[:, None] - centre[1]) / radius
@@ -137,8 +140,8 @@ def _coverage(distance, radius):
 
 
 def _shape(rng, labels):
-    radius = _uniform(rng, 5.5, 12, len(labels))
-    u, v = _placed(rng, len(labels), radius, spread=5)
+    radius = _uniform(rng, 7, 13, len(labels))
+    u, v = _placed(rng, len(labels), radius, spread=4, turn=0.5)
     distance = np.empty_like(u)
     for label, signed_distance in enumerate(SHAPES.values()):
         chosen = labels == label
@@ -148,7 +151,7 @@ def _shape(rng, labels):
 
 def _blob(rng, count):
     """Return the coverage of one short thick bar or small disc: clutter that is none of the ten shapes' size."""
-    radius = _uniform(rng, 1.5, 4, count)
+    radius = _uniform(rng, 1.5, 3, count)
     u, v = _placed(rng, count, radius, spread=16)
     length = _uniform(rng, 0, 2, count)
     return _coverage(np.hypot(np.maximum(np.abs(u) - length, 0), v) - 1, radius)
@@ -164,7 +167,7 @@ def _textured(rng, colours):
     """Return [N, 32, 32, 3]: each colour with a gradient and stripes of random direction, width and strength."""
     u, _ = _placed(rng, len(colours), radius=16, spread=0)
     stripes, _ = _placed(rng, len(colours), radius=_uniform(rng, 0.5, 2.5, len(colours)), spread=5)
-    strength = _uniform(rng, 0, 0.2, 2, len(colours))
+    strength = _uniform(rng, 0, 0.15, 2, len(colours))
     return colours[:, None, None, :] + (strength[0] * u + strength[1] * np.sin(stripes))[..., None]
 
 
