@@ -60,7 +60,7 @@ def evaluate(
     pairs = torch.bincount(labels.cpu() * classes[0] + predictions, minlength=classes[0] ** 2)
     return Evaluation(
         loss=sum(losses).item() / len(images),
-        error={k: 1 - count / len(images) for k, count in zip(topk, sum(hits).tolist(), strict=True)},
+        error={k: (len(images) - count) / len(images) for k, count in zip(topk, sum(hits).tolist(), strict=True)},
         confusion=pairs.reshape(classes[0], classes[0]).numpy(),
         predictions=predictions.numpy(),
     )
@@ -81,8 +81,8 @@ def device_of(model: nn.Module) -> torch.device:
 
 def check_images(images: Tensor) -> None:
     """Raise unless `images` are float32 [N, C, H, W], at least one, and finite."""
-    if images.dtype != torch.float32:
-        raise TypeError(f"images must be normalised float32, not {images.dtype}; use ImageSet.normalise")
+    if not isinstance(images, Tensor) or images.dtype != torch.float32:
+        raise TypeError(f"images must be a normalised float32 tensor, not {_kind(images)}; use ImageSet.normalise")
     if images.ndim != 4 or len(images) == 0:
         raise ValueError(f"images must have the shape N, C, H, W with N at least 1, not {tuple(images.shape)}")
     broken = sum((~batch.isfinite()).flatten(1).any(1).sum().item() for batch in images.split(1000))
@@ -92,9 +92,15 @@ def check_images(images: Tensor) -> None:
 
 def check_fit(model: nn.Module, image: Tensor, labels: Tensor, count: int) -> None:
     """Raise unless the model takes `image` [1, C, H, W] and its logits have a class for each of `count` labels."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"the model must be an nn.Module, not {type(model).__name__}; create_model makes one from a name"
+        )
     with untouched(model):
         try:
             logits = model(image.to(device_of(model)))
+        except ValueError as error:  # one of our models: its message says it all
+            raise error.with_traceback(None) from None
         except RuntimeError as error:  # torch's: a layer does not take this shape
             shape = " x ".join(map(str, image.shape[1:]))
             reason = str(error).splitlines()[0]
@@ -103,10 +109,14 @@ def check_fit(model: nn.Module, image: Tensor, labels: Tensor, count: int) -> No
             ) from None
     if logits.ndim != 2 or len(logits) != 1:
         raise ValueError(f"the model must return logits N, num_classes; for one image it gave {tuple(logits.shape)}")
-    if labels.dtype != torch.int64:
-        raise TypeError(f"labels must be int64, not {labels.dtype}")
+    if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
+        raise TypeError(f"labels must be an int64 tensor, not {_kind(labels)}")
     if labels.shape != (count,):
         raise ValueError(f"labels must hold one label for each of {count} images; the shape is {tuple(labels.shape)}")
     low, high, classes = labels.min().item(), labels.max().item(), logits.shape[1]
     if low < 0 or high >= classes:
         raise ValueError(f"labels run from {low} to {high}; the model's {classes} logits allow 0 to {classes - 1}")
+
+
+def _kind(value) -> str:
+    return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__
