@@ -1,34 +1,28 @@
 """ConvolutionExplorer: every setting of a convolution or pooling layer, one window at a time."""
 
 import re
-from functools import cache
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 import traitlets
-from skimage import data
-from sklearn.datasets import load_digits
 
-from cnnviz.analysis.convolution import KINDS, Steps, convolution, leftover, pad_amounts, pooling
-from cnnviz.analysis.kernels import KERNELS, kernel
+from cnnviz.analysis.convolution import KINDS, Steps, leftover, pad_amounts
+from cnnviz.widgets.convolution_settings import (
+    LARGEST,
+    PRESETS,
+    RANGES,
+    SOURCES,
+    IllegalSettingError,
+    checked,
+    implied,
+    picture,
+    pixels,
+    preset,
+    record,
+    refit,
+)
 from cnnviz.widgets.explorer import Explorer, module, style
-
-SOURCES = ("numbers", "digit", "photo", "colour photo", "own")
-RANGES = {
-    "input_size": (1, 16),
-    "kernel_size": (1, 7),
-    "stride": (1, 5),
-    "dilation": (1, 4),
-    "output_padding": (0, 4),
-    "out_channels": (1, 3),
-    "speed": (1, 30),
-}
-LARGEST = 40  # cells along an edge that can still be drawn
-
-
-class IllegalSettingError(traitlets.TraitError, ValueError):
-    """A combination that torch refuses or that cannot be drawn; the widget stays as it was."""
 
 
 def array_trait() -> traitlets.Any:
@@ -48,7 +42,7 @@ class ConvolutionExplorer(Explorer):
         mode: "convolution", "transposed convolution", "max pooling" or "average pooling".
         source: "numbers", "digit", "photo", "colour photo", or "own" once `input` was given or edited.
         input: [n, n] or [C, n, n] with C 1 or 3; setting it sets `input_size` and `source`.
-        input_size, kernel_size, stride, dilation, output_padding, out_channels: as in torch, within RANGES.
+        input_size, kernel_size, stride, dilation, output_padding, out_channels: as in torch; convolution_settings.RANGES.
         padding: pixels on each side, or "valid", "same", "full" (convolution only).
         padding_mode: "zeros", "reflect", "replicate" or "circular" (convolution only).
         kernels: a name for each filter, of PRESETS or "edited"; filters without one get presets of their own.
@@ -58,9 +52,7 @@ class ConvolutionExplorer(Explorer):
         speed: steps per second while playing.
     """
 
-    PRESETS = ("numbers", *KERNELS)
-
-    _esm = module("convolution_arithmetic", "convolution")
+    _esm = module("convolution_arithmetic", "convolution_drawing", "convolution")
     _css = style()
 
     mode = traitlets.Enum(KINDS, "convolution").tag(sync=True)
@@ -88,9 +80,9 @@ class ConvolutionExplorer(Explorer):
     def __init__(self, **controls):
         if controls.get("source") == "own" and "input" not in controls:
             raise IllegalSettingError('source="own" needs an input; give input=[[...]] or choose another source')
-        super().__init__(**_implied(controls))
-        self._pictures = {name: _pixels(name).tolist() for name in SOURCES[1:-1]}
-        self._presets = {name: [_preset(name, k).tolist() for k in range(1, 8)] for name in self.PRESETS}
+        super().__init__(**implied(controls))
+        self._pictures = {name: pixels(name).tolist() for name in SOURCES[1:-1]}
+        self._presets = {name: [preset(name, k).tolist() for k in range(1, 8)] for name in PRESETS}
         self._complete()
         self.observe(
             self._changed, ["source", "input_size", "kernel_size", "out_channels", "kernels", "mode", "stride"]
@@ -99,14 +91,13 @@ class ConvolutionExplorer(Explorer):
 
     @traitlets.validate("input", "weight", "bias", "kernels")
     def _valid_array(self, proposal):
-        check = {"input": _checked_input, "weight": _checked_weight, "bias": _checked_bias, "kernels": _checked_kernels}
-        value = check[proposal.trait.name](proposal.value)
+        value = checked(proposal.trait.name, proposal.value)
         channels = {"own": len(self.input), "colour photo": 3}.get(self.source, 1)
         if proposal.trait.name == "weight" and value.shape[1] not in (1, channels):
             raise IllegalSettingError(
                 f"weight {value.shape} is for {value.shape[1]} channels, the input has {channels}"
             )
-        self._refuse_illegal(_implied({proposal.trait.name: value}))
+        self._refuse_illegal(implied({proposal.trait.name: value}))
         return value
 
     @traitlets.validate(
@@ -126,7 +117,7 @@ class ConvolutionExplorer(Explorer):
         if state["filter"] < 0 or state["step"] < 0:
             raise IllegalSettingError(f"filter={state['filter']} and step={state['step']} must not be negative")
         try:
-            steps = _steps(state, np.zeros((1, state["input_size"], state["input_size"])), None, None)
+            steps = record(state, np.zeros((1, state["input_size"], state["input_size"])), None, None)
         except ValueError as error:
             raise IllegalSettingError(str(error)) from None
         widest = max(steps.canvas.shape[-1], *steps.output_size)
@@ -138,7 +129,7 @@ class ConvolutionExplorer(Explorer):
         with self.hold_trait_notifications():
             if change.name == "input":
                 self.input_size = change.new.shape[-1]
-                if self.source != "own" and not np.array_equal(change.new, _picture(self.source, self.input_size)):
+                if self.source != "own" and not np.array_equal(change.new, picture(self.source, self.input_size)):
                     self.source = "own"
             if change.name == "weight" and len(change.new) != self.out_channels:
                 self.out_channels = len(change.new)
@@ -149,18 +140,18 @@ class ConvolutionExplorer(Explorer):
 
     def _name_of(self, index: int, filter: np.ndarray) -> str:
         name = self.kernels[index] if index < len(self.kernels) else "edited"
-        same = name != "edited" and all(np.array_equal(channel, _preset(name, len(channel))) for channel in filter)
+        same = name != "edited" and all(np.array_equal(channel, preset(name, len(channel))) for channel in filter)
         return name if same else "edited"
 
     def _complete(self) -> None:
         """Fill in what follows from the controls, as `complete` does in the browser."""
         size = self.input_size
         if self.source != "own":
-            self._assign("input", _picture(self.source, size))
+            self._assign("input", picture(self.source, size))
         elif self.input.shape[-1] != size:
-            self._assign("input", np.stack([_refit(channel, size, 0) for channel in self.input]))
+            self._assign("input", np.stack([refit(channel, size, 0) for channel in self.input]))
         names = list(self.kernels)
-        spare = [name for name in self.PRESETS if name not in names]
+        spare = [name for name in PRESETS if name not in names]
         names += [spare[(f + 3) % len(spare)] for f in range(len(names), self.out_channels)]
         self._assign("kernels", names[: self.out_channels])
         self._assign("weight", np.stack([self._filter(f, name) for f, name in enumerate(self.kernels)]))
@@ -172,10 +163,10 @@ class ConvolutionExplorer(Explorer):
 
     def _filter(self, index: int, name: str) -> np.ndarray:
         if name != "edited":
-            return np.stack([_preset(name, self.kernel_size)] * len(self.input))
+            return np.stack([preset(name, self.kernel_size)] * len(self.input))
         old = self.weight[index]
         shift = (self.kernel_size - 1) // 2 - (old.shape[-1] - 1) // 2
-        return np.stack([_refit(old[c % len(old)], self.kernel_size, shift) for c in range(len(self.input))])
+        return np.stack([refit(old[c % len(old)], self.kernel_size, shift) for c in range(len(self.input))])
 
     def _assign(self, name: str, value) -> None:
         if not np.array_equal(getattr(self, name), value):
@@ -185,7 +176,7 @@ class ConvolutionExplorer(Explorer):
     def steps(self) -> Steps:
         """The record of every step for the present settings."""
         names = ["mode", "input_size", "kernel_size", "stride", "padding", "padding_mode", "dilation", "output_padding"]
-        return _steps({name: getattr(self, name) for name in names}, self.input, self.weight, self.bias)
+        return record({name: getattr(self, name) for name in names}, self.input, self.weight, self.bias)
 
     @property
     def output(self) -> np.ndarray:
@@ -253,118 +244,6 @@ class ConvolutionExplorer(Explorer):
         if self.mode != "transposed convolution":
             rest = leftover(self.input_size, self.kernel_size, self.stride, self.padding, self.dilation)
         return self.steps.describe() + (f" Left over at the end: {rest} of each axis." if rest else "")
-
-
-def _implied(controls: dict) -> dict:
-    """Add the controls that given arrays imply: an input has a size, a weight has a kernel size and filters."""
-    implied = dict(controls)
-    if "input" in controls:
-        implied["input"] = _checked_input(controls["input"])
-        implied.setdefault("input_size", implied["input"].shape[-1])
-        implied.setdefault("source", "own")
-    if "weight" in controls:
-        implied["weight"] = _checked_weight(controls["weight"])
-        implied.setdefault("kernel_size", implied["weight"].shape[-1])
-        implied.setdefault("out_channels", len(implied["weight"]))
-        implied.setdefault("kernels", ["edited"] * len(implied["weight"]))
-    return implied
-
-
-def _steps(state: dict, input: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None) -> Steps:
-    """The record for a state; without a weight, one filter of ones, which is enough to see what is legal."""
-    k, stride, padding, dilation = (state[name] for name in ("kernel_size", "stride", "padding", "dilation"))
-    mode, padding_mode, output_padding = state["mode"], state["padding_mode"], state["output_padding"]
-    if "pooling" in mode:
-        if padding_mode != "zeros" or output_padding:
-            raise ValueError(
-                f"{mode} has neither padding_mode nor output_padding, got padding_mode={padding_mode!r} and "
-                f"output_padding={output_padding}; set them to 'zeros' and 0"
-            )
-        return pooling(input, k, kind=mode.split()[0], stride=stride, padding=padding, dilation=dilation)
-    transposed = mode == "transposed convolution"
-    if not transposed and output_padding:
-        raise ValueError(f"output_padding (={output_padding}) belongs to transposed convolution; leave it 0 here")
-    weight = np.ones((1, len(input), k, k)) if weight is None else weight
-    options = {"stride": stride, "padding": padding, "dilation": dilation, "padding_mode": padding_mode}
-    if transposed:
-        return convolution(
-            input, weight.swapaxes(0, 1), bias, transposed=True, output_padding=output_padding, **options
-        )
-    return convolution(input, weight, bias, **options)
-
-
-@cache
-def _pixels(source: str) -> np.ndarray:
-    """The stored picture behind a source: [C, n, n] whole numbers, the digit 0..16, photos 0..255."""
-    if source == "digit":
-        return load_digits().images[12][None]  # 8 x 8, a two
-    corner = data.chelsea()[96:144:3, 120:168:3].transpose(2, 0, 1).astype(float)  # 16 x 16 of every third pixel
-    return corner if source == "colour photo" else corner.mean(axis=0, keepdims=True).round()
-
-
-def _picture(source: str, size: int) -> np.ndarray:
-    if source == "numbers":
-        return (np.arange(size * size) % 10).reshape(1, size, size).astype(float)
-    pixels = _pixels(source)
-    whole = pixels.shape[-1]
-    index = np.arange(size) * whole // size if source == "digit" else (whole - size) // 2 + np.arange(size)
-    return pixels[:, index[:, None], index]
-
-
-@cache
-def _preset(name: str, size: int) -> np.ndarray:
-    """A preset in float64, each weight the shortest decimal that is the same float32 (1/9 is 0.11111111)."""
-    if name == "numbers":
-        return np.arange(float(size * size)).reshape(size, size)
-    return np.array([[float(str(value)) for value in row] for row in kernel(name, size)])
-
-
-def _refit(square: np.ndarray, size: int, shift: int) -> np.ndarray:
-    """Cut a square, or surround it with zeros, to [size, size]; its first cell comes to (shift, shift)."""
-    fitted = np.zeros((size, size))
-    old, new = slice(max(0, -shift), max(0, size - shift)), max(0, shift)
-    part = square[old, old]
-    fitted[new : new + len(part), new : new + len(part)] = part
-    return fitted
-
-
-def _numbers(name: str, value, ndim: int) -> np.ndarray:
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise IllegalSettingError(f"{name} must be numbers of equal row length, got {value!r}") from None
-    array = array.reshape((1,) * (ndim - array.ndim) + array.shape)
-    if array.ndim != ndim or not np.isfinite(array).all():
-        raise IllegalSettingError(f"{name} must hold finite numbers along at most {ndim} axes, got shape {array.shape}")
-    return array
-
-
-def _checked_input(value) -> np.ndarray:
-    array = _numbers("input", value, 3)
-    channels, rows, columns = array.shape
-    if channels not in (1, 3) or rows != columns:
-        raise IllegalSettingError(f"input must be [n, n] or [C, n, n] with C 1 or 3, got shape {array.shape}")
-    return array
-
-
-def _checked_weight(value) -> np.ndarray:
-    array = _numbers("weight", value, 4)
-    if array.shape[1] not in (1, 3) or array.shape[2] != array.shape[3]:
-        raise IllegalSettingError(f"weight must be [k, k] or [F, C, k, k] with C 1 or 3, got shape {array.shape}")
-    return array
-
-
-def _checked_bias(value) -> np.ndarray:
-    return _numbers("bias", value, 1)
-
-
-def _checked_kernels(value) -> list[str]:
-    names = [value] if isinstance(value, str) else list(value)
-    allowed = (*ConvolutionExplorer.PRESETS, "edited")
-    for name in names:
-        if name not in allowed:
-            raise IllegalSettingError(f"there is no kernel {name!r}; choose from {', '.join(allowed)}")
-    return names
 
 
 def _literal(array: np.ndarray) -> str:

@@ -87,6 +87,14 @@ def test_pairs_full_and_leftover_agree_with_windows_placed_by_hand(size, kernel_
             assert leftover(size, kernel_size, stride, padding, dilation) == beyond
 
 
+@pytest.mark.parametrize("kernel_size", [2, 3, 4, 5])
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+def test_same_puts_an_odd_pixel_on_the_side_where_torch_puts_it(kernel_size):
+    row, kernel = np.arange(1.0, 8), np.arange(1.0, kernel_size + 1)
+    theirs = F.conv1d(torch.tensor(row)[None, None], torch.tensor(kernel)[None, None], padding="same")[0]
+    np.testing.assert_array_equal(convolution(row, kernel, padding="same").output, theirs)
+
+
 def test_full_holds_every_window_that_touches_the_input():
     assert output_size(5, 3, padding="full") == 7
     np.testing.assert_array_equal(

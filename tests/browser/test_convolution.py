@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from cnnviz.analysis.convolution import KINDS
-from cnnviz.widgets.convolution import RANGES, ConvolutionExplorer, IllegalSettingError
+from cnnviz.widgets.convolution import ConvolutionExplorer
+from cnnviz.widgets.convolution_settings import RANGES, IllegalSettingError
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:Using padding='same'")]
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from traitlets import TraitError
 
 from cnnviz.analysis.convolution import KINDS
-from cnnviz.widgets.convolution import ConvolutionExplorer, IllegalSettingError
+from cnnviz.widgets.convolution import ConvolutionExplorer
+from cnnviz.widgets.convolution_settings import IllegalSettingError
 
 
 def state_of(explorer):
@@ -145,8 +146,10 @@ def test_an_edited_weight_survives_other_sizes_in_the_middle_of_the_kernel():
     explorer.kernel_size = 5
     np.testing.assert_array_equal(explorer.weight[0, 0, 1:4, 1:4], [[1, 1, 1], [1, 2, 1], [1, 1, 1]])
     assert explorer.weight.sum() == 10
+    explorer.kernel_size = 4  # an even kernel has its centre above and left of the middle
+    np.testing.assert_array_equal(explorer.weight[0, 0, :3, :3], [[1, 1, 1], [1, 2, 1], [1, 1, 1]])
     explorer.kernels = ["box"]
-    np.testing.assert_allclose(explorer.weight, 1 / 25)
+    np.testing.assert_allclose(explorer.weight, 1 / 16)
 
 
 def test_more_filters_get_presets_of_their_own_and_fewer_keep_the_first():

@@ -1,0 +1,216 @@
+// The drawing of ConvolutionExplorer: a `view` { state, computed, plan, cursor, revealing } in, SVG markup out.
+// computed is forward(state), plan is layout(state, width); nothing here keeps anything.
+
+const COLOURS = ["red", "green", "blue"];
+export const HATCH = '<pattern id="cnnviz-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">' +
+  '<line y2="6" stroke="var(--ink)" stroke-width="1.6" stroke-opacity="0.55"/></pattern>';
+
+
+/** Where everything is drawn, in pixels: cell size, and per panel its grids { panel, channel, x, y, n }. */
+export function layout(state, width) {
+  const { canvas, output } = sizes(state);
+  const [left, right] = isTransposed(state) ? [state.input_size, canvas] : [canvas, output];
+  const inputs = state.input.length;
+  const outputs = isPooling(state) ? inputs : state.out_channels;
+  const rows = Math.max(inputs, outputs);
+  const rowHeight = rows === 1 ? 310 : 215;
+  const columns = { left: 0, kernel: 0.44 * width, right: 0.64 * width };
+  const room = { left: 0.41 * width, kernel: 0.17 * width, right: 0.355 * width };
+  const cell = Math.min(42, room.left / left, room.kernel / state.kernel_size, room.right / right,
+    (rowHeight - 30) / Math.max(left, right, state.kernel_size));
+  const grids = (panel, count, n) => range(count).map((channel) => ({
+    panel, channel, n, x: columns[panel] + 1, y: 40 + channel * rowHeight,
+  }));
+  return {
+    cell, columns, height: 28 + rows * rowHeight,
+    left: grids("left", inputs, left),
+    kernel: isPooling(state) ? [] : grids("kernel", inputs, state.kernel_size),
+    right: grids("right", outputs, right),
+  };
+}
+
+/** A value as it is written in a cell: three figures are enough there. */
+export function cellText(value) {
+  const size = Math.abs(value);
+  return short(value, Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}
+
+/** input * kernel = output, once a row; and hatching over the cells that no window reaches. */
+export function drawSigns(view) {
+  return signs(view) + leftoverHatch(view);
+}
+
+function signs({ state, plan: { left, kernel, right, cell, columns } }) {
+  const sign = (grid, x, text) => `<text class="cnnviz-sign" x="${x}" y="${grid.y + (1.5 * cell)}">${text}</text>`;
+  const between = (columns.kernel + state.kernel_size * cell + columns.right) / 2;
+  if (isPooling(state)) return right.map((grid) => sign(grid, columns.kernel + 40, "→")).join("");
+  return left.filter((grid) => kernel[grid.channel]).map((grid) =>
+    sign(grid, (grid.x + grid.n * cell + columns.kernel) / 2, "∗")).join("") + sign(right[0], between, "=");
+}
+
+const title = (x, text) => `<text class="cnnviz-title" x="${x}" y="14">${text}</text>`;
+const label = (grid, text) => `<text class="cnnviz-label" x="${grid.x}" y="${grid.y - 5}">${text}</text>`;
+
+export function drawInput(view) {
+  const { state, plan } = view;
+  const n = state.input_size;
+  return title(plan.columns.left, `input ${state.input.length} x ${n} x ${n}`) + plan.left.map((grid) => inputGrid(view, grid)).join("");
+}
+
+export function drawKernel({ state, plan }) {
+  if (isPooling(state)) return title(plan.columns.kernel, state.mode.split(" ")[0]);
+  const slices = state.weight[state.filter];
+  const caption = (channel) => (slices.length > 1 ? `weights for ${COLOURS[channel]}` : "");
+  return title(plan.columns.kernel, `filter ${state.filter} of ${state.out_channels}`) + plan.kernel.map((grid) =>
+    label(grid, caption(grid.channel)) + signedGrid(grid, plan.cell, slices[grid.channel], "var(--weight)", "var(--input)", () => 1)).join("");
+}
+
+export function drawOutput(view) {
+  const { computed, state, plan } = view;
+  const { output } = sizes(state);
+  return title(plan.columns.right, `output ${computed.output.length} x ${output} x ${output}`) +
+    plan.right.map((grid) => outputGrid(view, grid)).join("");
+}
+
+function inputGrid({ state, computed, plan: { cell } }, grid) {
+  const offset = isTransposed(state) ? 0 : sizes(state).before;
+  const values = computed.canvas[grid.channel];
+  const n = state.input_size;
+  const inside = (i) => i >= offset && i < offset + n;
+  const top = Math.max(...state.input.flat(2).map(Math.abs), 1);
+  const scale = state.source.endsWith("photo") ? 255 : 16;
+  const shade = (value) => {
+    const level = Math.round(255 * Math.min(Math.max(value / scale, 0), 1));
+    if (state.source === "colour photo") return `rgb(${COLOURS.map((_, c) => (c === grid.channel ? level : 0)).join(",")})`;
+    return `rgb(${level},${level},${level})`;
+  };
+  const picture = !["numbers", "own"].includes(state.source);
+  const caption = state.input.length > 1 ? [`channel ${grid.channel}, ${COLOURS[grid.channel]}`] : [];
+  if (grid.n > n && grid.channel === 0) caption.push(`padded to ${grid.n} x ${grid.n}`);
+  return label(grid, caption.join(", ")) +
+    cells(grid, cell, values, (value, row, column) => {
+      if (!inside(row) || !inside(column)) return { style: 'class="cnnviz-pad"', ink: "var(--soft-ink)" };
+      if (!picture) return { style: `class="cnnviz-cell" fill="var(--input)" fill-opacity="${(0.06 + 0.4 * Math.abs(value) / top).toFixed(3)}"`, ink: "var(--ink)" };
+      const light = state.source === "colour photo" ? grid.channel === 1 && value > 150 : value / scale > 0.55;
+      return { style: `class="cnnviz-cell" fill="${shade(value)}"`, ink: light ? "#000" : "#fff" };
+    });
+}
+
+function signedGrid(grid, cell, values, positive, negative, opacity) {
+  const top = Math.max(...values.flat().filter(Number.isFinite).map(Math.abs), 1e-9);
+  return cells(grid, cell, values, (value, row, column) => ({
+    style: `class="cnnviz-cell" fill="${value < 0 ? negative : positive}" fill-opacity="${(0.04 + 0.46 * Math.min(Math.abs(value) / top, 1)).toFixed(3)}" opacity="${opacity(row, column)}"`,
+    ink: "var(--ink)", opacity: opacity(row, column),
+  }));
+}
+
+function outputGrid({ state, computed, revealing, plan: { cell } }, grid) {
+  const { before, output, steps } = sizes(state);
+  const turned = isTransposed(state);
+  const values = turned ? computed.full[grid.channel] : computed.output[grid.channel];
+  const [now, column] = position(state);
+  // A cell is finished once no later step can change it.
+  const finished = (r, c) => {
+    if (!turned) return r * steps + c <= state.step;
+    const [rows, columns] = [stepsOver(state, r), stepsOver(state, c)];
+    return rows.length === 0 || columns.length === 0 || rows.at(-1) * steps + columns.at(-1) <= now * steps + column;
+  };
+  const kept = (i) => !turned || (i >= before && i < before + output);
+  const caption = computed.output.length > 1 ? [`channel ${grid.channel}`] : [];
+  if (turned && grid.n > output && grid.channel === 0) caption.push(`cropped from ${grid.n} x ${grid.n}`);
+  return label(grid, caption.join(", ")) + signedGrid(grid, cell, values, "var(--output)", "var(--accent)", (r, c) =>
+    (!kept(r) || !kept(c) ? 0.25 : revealing && !finished(r, c) ? 0.22 : 1));
+}
+
+/** Rectangles and numbers of one grid; the numbers are left out where they would be too small to read. */
+function cells(grid, cell, values, look) {
+  const texts = values.map((line) => line.map(cellText));
+  const longest = Math.max(...texts.flat().map((text) => text.length));
+  const size = Math.min(14, cell * 0.46, (0.86 * cell) / (0.65 * longest));
+  const boxes = [];
+  const words = [];
+  values.forEach((line, row) => line.forEach((value, column) => {
+    const { style, ink, opacity = 1 } = look(value, row, column);
+    const [x, y] = [grid.x + column * cell, grid.y + row * cell];
+    boxes.push(`<rect x="${x}" y="${y}" width="${cell}" height="${cell}" ${style}/>`);
+    if (size >= 6.5) words.push(`<text x="${x + cell / 2}" y="${y + cell / 2}" fill="${ink}" opacity="${opacity}" data-cell="${grid.panel} ${grid.channel} ${row} ${column}">${texts[row][column]}</text>`);
+  }));
+  return `${boxes.join("")}<g class="cnnviz-numbers" font-size="${size.toFixed(1)}">${words.join("")}</g>`;
+}
+
+/** The frames of the present step, and of what belongs to the cell under the cursor. */
+export function drawMarks(view) {
+  return stepMarks(view) + cursorMarks(view);
+}
+
+const box = (grid, cell, row, column, className, rows = 1, columns = 1) =>
+  `<rect class="${className}" x="${grid.x + column * cell}" y="${grid.y + row * cell}" width="${columns * cell}" height="${rows * cell}"/>`;
+
+function leftoverHatch({ state, plan: { left, cell } }) {
+  const { canvas, leftover } = sizes(state);
+  if (leftover === 0) return "";
+  return left.map((grid) => box(grid, cell, canvas - leftover, 0, "cnnviz-leftover", leftover, canvas) +
+    box(grid, cell, 0, canvas - leftover, "cnnviz-leftover", canvas - leftover, leftover)).join("");
+}
+
+function stepMarks({ state, plan: { left, right, cell } }) {
+  const [row, column] = position(state);
+  const turned = isTransposed(state);
+  const over = isPooling(state) ? (grids) => [grids[state.filter]] : (grids) => grids;
+  const one = isPooling(state) || !turned ? [right[state.filter]] : left;
+  const window = turned ? right : over(left);
+  return window.map((grid) => windowBoxes(state, grid, cell, row, column, "cnnviz-window") + timesWeights(state, grid, cell, row, column)).join("") +
+    one.map((grid) => box(grid, cell, row, column, "cnnviz-now")).join("");
+}
+
+/** In the corner of each cell of the window, where there is room, the weight that it is multiplied by. */
+function timesWeights(state, grid, cell, row, column) {
+  if (cell < 30 || isPooling(state) || isTransposed(state)) return "";
+  const weights = state.weight[state.filter][grid.channel];
+  return windowAt(state, row).map((r, a) => windowAt(state, column).map((c, b) =>
+    `<text class="cnnviz-times" x="${grid.x + (c + 1) * cell - 3}" y="${grid.y + (r + 1) * cell - 3}">·${cellText(weights[a][b])}</text>`).join("")).join("");
+}
+
+/** The window at a step: one frame where it is solid, a frame for each cell where dilation leaves holes. */
+function windowBoxes(state, grid, cell, row, column, className) {
+  const [rows, columns] = [windowAt(state, row), windowAt(state, column)];
+  if (state.dilation === 1) return box(grid, cell, rows[0], columns[0], className, rows.length, columns.length);
+  return rows.map((r) => columns.map((c) => box(grid, cell, r, c, className)).join("")).join("");
+}
+
+function cursorMarks({ state, plan, cursor }) {
+  const grid = cursor && plan[cursor.panel][cursor.channel];
+  if (!grid || cursor.row >= grid.n || cursor.column >= grid.n) return "";
+  const { row, column } = cursor;
+  const own = box(grid, plan.cell, row, column, "cnnviz-cursor");
+  const [stepSide, windowSide] = isTransposed(state) ? ["left", "right"] : ["right", "left"];
+  const across = (grids) => (isPooling(state) ? [grids[cursor.channel]] : grids);
+  if (cursor.panel === stepSide) return own + across(plan[windowSide]).map((other) => windowBoxes(state, other, plan.cell, row, column, "cnnviz-linked")).join("");
+  if (cursor.panel === windowSide) return own + across(plan[stepSide]).map((other) => pairs(stepsOver(state, row), stepsOver(state, column), other, plan.cell)).join("");
+  const touched = (a) => range(sizes(state).steps).map((i) => windowAt(state, i)[a]);
+  return own + pairs(touched(row), touched(column), plan[windowSide][isTransposed(state) ? state.filter : cursor.channel], plan.cell);
+}
+const pairs = (rows, columns, grid, cell) => rows.map((r) => columns.map((c) => box(grid, cell, r, c, "cnnviz-linked")).join("")).join("");
+
+/** What the cell under the cursor holds, and what it feeds or is fed by. */
+export function pointedText({ state, computed, plan, cursor }) {
+  const grid = plan[cursor.panel][cursor.channel];
+  if (!grid || cursor.row >= grid.n || cursor.column >= grid.n) return "";
+  const { panel: name, channel, row, column } = cursor;
+  const { before, steps } = sizes(state);
+  const turned = isTransposed(state);
+  if (name === "kernel") return `weight[${state.filter}, ${channel}, ${row}, ${column}] = ${short(state.weight[state.filter][channel][row][column])} is used ${steps ** 2} times, once at every step.`;
+  const fed = stepsOver(state, row).length * stepsOver(state, column).length;
+  if (name === "left" && turned) return `input[${channel}, ${row}, ${column}] = ${short(computed.canvas[channel][row][column])} feeds ${state.kernel_size ** 2} cells of each output channel.`;
+  if (name === "left") {
+    const [r, c] = [row - before, column - before];
+    const inside = r >= 0 && c >= 0 && r < state.input_size && c < state.input_size;
+    return `${inside ? `input[${channel}, ${r}, ${c}]` : "padding"} = ${short(computed.canvas[channel][row][column])} feeds ${fed} ${fed === 1 ? "output" : "outputs"} of each channel.`;
+  }
+  const values = turned ? computed.full : computed.output;
+  const [r, c] = turned ? [row - before, column - before] : [row, column];
+  const from = turned ? `${fed} input ${fed === 1 ? "cell" : "cells"}` : `a window of ${state.kernel_size ** 2} cells`;
+  const kept = r >= 0 && c >= 0 && r < sizes(state).output && c < sizes(state).output;
+  return `${kept ? `output[${channel}, ${r}, ${c}]` : "cropped away"} = ${short(values[channel][row][column])}, from ${from}${isPooling(state) ? "" : " of each input channel"}.`;
+}
+

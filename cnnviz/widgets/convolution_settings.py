@@ -1,0 +1,138 @@
+"""The settings of ConvolutionExplorer: pictures and kernels to choose from, what fits together and what is refused."""
+
+from functools import cache
+
+import numpy as np
+import traitlets
+from skimage import data
+from sklearn.datasets import load_digits
+
+from cnnviz.analysis.convolution import Steps, convolution, pooling
+from cnnviz.analysis.kernels import KERNELS, kernel
+
+PRESETS = ("numbers", *KERNELS)
+SOURCES = ("numbers", "digit", "photo", "colour photo", "own")
+RANGES = {
+    "input_size": (1, 16),
+    "kernel_size": (1, 7),
+    "stride": (1, 5),
+    "dilation": (1, 4),
+    "output_padding": (0, 4),
+    "out_channels": (1, 3),
+    "speed": (1, 30),
+}
+LARGEST = 40  # cells along an edge that can still be drawn
+
+
+class IllegalSettingError(traitlets.TraitError, ValueError):
+    """A combination that torch refuses or that cannot be drawn; the widget stays as it was."""
+
+
+def implied(controls: dict) -> dict:
+    """Add the controls that given arrays imply: an input has a size, a weight has a kernel size and filters."""
+    complete = dict(controls)
+    if "input" in controls:
+        complete["input"] = checked("input", controls["input"])
+        complete.setdefault("input_size", complete["input"].shape[-1])
+        complete.setdefault("source", "own")
+    if "weight" in controls:
+        complete["weight"] = checked("weight", controls["weight"])
+        complete.setdefault("kernel_size", complete["weight"].shape[-1])
+        complete.setdefault("out_channels", len(complete["weight"]))
+        complete.setdefault("kernels", ["edited"] * len(complete["weight"]))
+    return complete
+
+
+def record(state: dict, input: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None) -> Steps:
+    """The record for a state; without a weight, one filter of ones, which is enough to see what is legal."""
+    k, stride, padding, dilation = (state[name] for name in ("kernel_size", "stride", "padding", "dilation"))
+    mode, padding_mode, output_padding = state["mode"], state["padding_mode"], state["output_padding"]
+    if "pooling" in mode:
+        if padding_mode != "zeros" or output_padding:
+            raise ValueError(
+                f"{mode} has neither padding_mode nor output_padding, got padding_mode={padding_mode!r} and "
+                f"output_padding={output_padding}; set them to 'zeros' and 0"
+            )
+        return pooling(input, k, kind=mode.split()[0], stride=stride, padding=padding, dilation=dilation)
+    transposed = mode == "transposed convolution"
+    if not transposed and output_padding:
+        raise ValueError(f"output_padding (={output_padding}) belongs to transposed convolution; leave it 0 here")
+    weight = np.ones((1, len(input), k, k)) if weight is None else weight
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "padding_mode": padding_mode}
+    if transposed:
+        return convolution(
+            input, weight.swapaxes(0, 1), bias, transposed=True, output_padding=output_padding, **options
+        )
+    return convolution(input, weight, bias, **options)
+
+
+@cache
+def pixels(source: str) -> np.ndarray:
+    """The stored picture behind a source: [C, n, n] whole numbers, the digit 0..16, photos 0..255."""
+    if source == "digit":
+        return load_digits().images[12][None]  # 8 x 8, a two
+    corner = data.chelsea()[96:144:3, 120:168:3].transpose(2, 0, 1).astype(float)  # 16 x 16 of every third pixel
+    return corner if source == "colour photo" else corner.mean(axis=0, keepdims=True).round()
+
+
+def picture(source: str, size: int) -> np.ndarray:
+    """A source at [C, size, size]: numbers count 0..9, a digit is sampled, a photo is cut around its middle."""
+    if source == "numbers":
+        return (np.arange(size * size) % 10).reshape(1, size, size).astype(float)
+    whole_picture = pixels(source)
+    whole = whole_picture.shape[-1]
+    index = np.arange(size) * whole // size if source == "digit" else (whole - size) // 2 + np.arange(size)
+    return whole_picture[:, index[:, None], index]
+
+
+@cache
+def preset(name: str, size: int) -> np.ndarray:
+    """A preset in float64, each weight the shortest decimal that is the same float32 (1/9 is 0.11111111)."""
+    if name == "numbers":
+        return np.arange(float(size * size)).reshape(size, size)
+    return np.array([[float(str(value)) for value in row] for row in kernel(name, size)])
+
+
+def refit(square: np.ndarray, size: int, shift: int) -> np.ndarray:
+    """Cut a square, or surround it with zeros, to [size, size]; its first cell comes to (shift, shift)."""
+    fitted = np.zeros((size, size))
+    old, new = slice(max(0, -shift), max(0, size - shift)), max(0, shift)
+    part = square[old, old]
+    fitted[new : new + len(part), new : new + len(part)] = part
+    return fitted
+
+
+def _numbers(name: str, value, ndim: int) -> np.ndarray:
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise IllegalSettingError(f"{name} must be numbers of equal row length, got {value!r}") from None
+    array = array.reshape((1,) * (ndim - array.ndim) + array.shape)
+    if array.ndim != ndim or not np.isfinite(array).all():
+        raise IllegalSettingError(f"{name} must hold finite numbers along at most {ndim} axes, got shape {array.shape}")
+    return array
+
+
+def checked(name: str, value) -> np.ndarray | list[str]:
+    """A value for input, weight, bias or kernels in its final form.
+
+    Raises:
+        IllegalSettingError: it holds something else than finite numbers of a fitting shape, or an unknown kernel.
+    """
+    if name == "kernels":
+        return _checked_kernels(value)
+    array = _numbers(name, value, {"input": 3, "weight": 4, "bias": 1}[name])
+    if name == "input" and (array.shape[0] not in (1, 3) or array.shape[1] != array.shape[2]):
+        raise IllegalSettingError(f"input must be [n, n] or [C, n, n] with C 1 or 3, got shape {array.shape}")
+    if name == "weight" and (array.shape[1] not in (1, 3) or array.shape[2] != array.shape[3]):
+        raise IllegalSettingError(f"weight must be [k, k] or [F, C, k, k] with C 1 or 3, got shape {array.shape}")
+    return array
+
+
+def _checked_kernels(value) -> list[str]:
+    names = [value] if isinstance(value, str) else list(value)
+    allowed = (*PRESETS, "edited")
+    for name in names:
+        if name not in allowed:
+            raise IllegalSettingError(f"there is no kernel {name!r}; choose from {', '.join(allowed)}")
+    return names
