@@ -2,6 +2,7 @@
 
 from cnnviz.analysis.comparison import Comparison, comparison, provenance
 from cnnviz.analysis.confusion import Confusion, confusion
+from cnnviz.analysis.convolution import Steps, convolution, leftover, output_size, pad_amounts, pooling
 from cnnviz.analysis.evaluate import Evaluation, evaluate
 from cnnviz.analysis.feature_maps import FeatureMaps, feature_maps
 from cnnviz.analysis.filters import Filters, filters
@@ -31,20 +32,26 @@ __all__ = [
     "Filters",
     "NoiseRemoval",
     "PhotoFilter",
+    "Steps",
     "add_noise",
     "border_effect",
     "capture",
     "comparison",
     "confusion",
+    "convolution",
     "edge_magnitude",
     "evaluate",
     "feature_maps",
     "filters",
     "kernel",
+    "leftover",
     "median_filter",
     "noise_removal",
+    "output_size",
+    "pad_amounts",
     "photo",
     "photo_filter",
+    "pooling",
     "provenance",
     "psnr",
     "rmse",
