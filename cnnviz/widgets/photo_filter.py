@@ -82,7 +82,7 @@ class PhotoFilterExplorer(Explorer):
     @property
     def image(self) -> np.ndarray:
         """The clean photo: uint8 [H, W] or [H, W, 3]. Set it to whatever `analysis.photo.photo` takes."""
-        return np.frombuffer(self._photo, np.uint8).reshape([n for n in self._shape if n != 1])
+        return np.array(np.frombuffer(self._photo, np.uint8)).reshape([n for n in self._shape if n != 1])
 
     @image.setter
     def image(self, source) -> None:

@@ -137,6 +137,12 @@ def test_image_is_kept_or_shrunk_and_can_be_set(tmp_path):
     assert PhotoFilterExplorer("coffee", longest=60).image.shape == (40, 60, 3)
 
 
+def test_image_is_a_copy_that_can_be_written_to():
+    widget = PhotoFilterExplorer(GREY)
+    widget.image[:] = 0  # writable, and the widget keeps its own
+    np.testing.assert_array_equal(widget.image, GREY)
+
+
 @pytest.mark.parametrize(
     ("image", "words"),
     [
