@@ -30,7 +30,7 @@ lint: $(READY)  ## style, import direction, stripped notebooks
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/python -m nbstripout --verify notebooks/*.ipynb
+	$(BIN)/python -m nbstripout --verify --keep-id notebooks/*.ipynb
 
 bench: $(READY) ## ratios against baselines measured in the same run
 	$(BIN)/python -m benchmarks
