@@ -28,10 +28,15 @@ def plot_photos(photos: dict[str, np.ndarray]) -> go.Figure:
         source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
         figure.add_trace(go.Image(source=source, name=name, hovertemplate="row %{y}, column %{x}: %{z[0]}"), 1, column)
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    height = 45 + 850 / len(photos) * max(levels.shape[0] / levels.shape[1] for levels in photos.values())
     shape = " x ".join(str(n) for n in levels.shape[:2])
     words = f"{len(photos)} photos: {', '.join(photos)}; the last has {shape} pixels."
     return figure.update_layout(
-        template=TEMPLATE, font_size=FONT_SIZE, height=330, margin={"l": 5, "r": 5, "t": 35, "b": 5}, meta=words
+        template=TEMPLATE,
+        font_size=FONT_SIZE,
+        height=min(height, 330),
+        margin={"l": 5, "r": 5, "t": 35, "b": 5},
+        meta=words,
     )
 
 

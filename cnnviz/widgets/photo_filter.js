@@ -11,6 +11,7 @@ const DISPLAYS = [
 ];
 const BEYOND = 3; // pixels beyond the border that a zoomed corner shows
 const CORNER = 24; // pixels along the longer side of a zoomed corner
+const BORDER = "#e69f00"; // --third; an element that is not on the page yet cannot be asked for it
 const SHARP = 512; // pixels along the longer side of a canvas
 
 // Blue, white, red: 511 colours from -1 to 1, as little-endian ABGR.
@@ -97,7 +98,8 @@ function render({ model, el }) {
 
   // Controls
   const pick = (name, label, options) => choice({ name, label, options, onChange: (value) => update({ [name]: value }) });
-  const range = (name, label, max, step, format) => slider({ name, label, min: 0, max, step, format, onChange: (value) => update({ [name]: value }) });
+  const range = (name, label, max, step, format) =>
+    slider({ name, label, min: 0, max, step, format, onChange: (value) => update({ [name]: value }) });
   const controls = {
     filter: pick("filter", "filter", [...Object.keys(model.get("_presets")), [EDITED, "your own numbers"],
       [EDGES, "edge magnitude (both sobel)"], [MEDIAN, "median (no convolution)"]]),
@@ -111,12 +113,15 @@ function render({ model, el }) {
     strength: range("strength", "strength", 3, 0.05, (value) => value.toFixed(2)),
     display: pick("display", "draw result as", DISPLAYS),
     noise: pick("noise", "noise", ["none", "gaussian", "salt and pepper"]),
-    amount: range("amount", "noise amount", 100, 1, (value) => (state.noise === "salt and pepper" ? `${value} %` : short(value, 1))),
+    amount: range("amount", "noise amount", 100, 1,
+      (value) => (state.noise === "salt and pepper" ? `${value}%` : short(value, 1))),
     seed: range("seed", "noise seed", 99, 1, String),
   };
   const cells = numberGrid({
     label: "kernel",
-    onChange: (row, column, value) => update({ weight: state.weight.map((line, r) => line.map((old, c) => (r === row && c === column ? value : old))) }),
+    onChange: (row, column, value) => update({
+      weight: state.weight.map((line, r) => line.map((old, c) => (r === row && c === column ? value : old))),
+    }),
   });
   const instead = element("div", { class: "cnnviz-photo-instead" });
 
@@ -132,7 +137,8 @@ function render({ model, el }) {
   const root = element("div", { class: "cnnviz", role: "group", "aria-label": "Photo filter explorer" },
     element("div", { class: "cnnviz-photo-settings" },
       element("div", { class: "cnnviz-controls" }, ...Object.values(controls).map((control) => control.root)),
-      element("div", { class: "cnnviz-photo-kernel" }, element("div", { class: "cnnviz-photo-title", text: "kernel" }), cells.root, instead)),
+      element("div", { class: "cnnviz-photo-kernel" },
+        element("div", { class: "cnnviz-photo-title", text: "kernel" }), cells.root, instead)),
     element("div", { class: "cnnviz-photos" }, ...Object.values(panels).map((one) => one.root)),
     formula, element("div", { class: "cnnviz-row" }, copy.root, copied), details, speech.root);
   el.replaceChildren(root);
@@ -155,7 +161,8 @@ function render({ model, el }) {
 
   function pixelAt({ target, clientX, clientY }) {
     const box = target.getBoundingClientRect(), { top, left, rows, columns } = region(state.zoom, state._shape);
-    return inside([Math.floor(top + ((clientY - box.top) / box.height) * rows), Math.floor(left + ((clientX - box.left) / box.width) * columns)]);
+    const down = (clientY - box.top) / box.height, across = (clientX - box.left) / box.width;
+    return inside([Math.floor(top + down * rows), Math.floor(left + across * columns)]);
   }
   const inside = ([row, column]) => [row, column].map((i, axis) => Math.min(Math.max(i, 0), state._shape[axis] - 1));
 
@@ -202,13 +209,13 @@ function render({ model, el }) {
     context.imageSmoothingEnabled = false;
     context.setTransform(zoom, 0, 0, canvas.height / rows, -left * zoom, (-top * canvas.height) / rows);
     context.drawImage(pixelsOf(photo, drawn, scale), offset, offset);
-    const colour = getComputedStyle(root);
-    if (state.zoom !== "whole photo") outline(context, 0, 0, width, height, zoom, [colour.getPropertyValue("--third")]);
+    if (state.zoom !== "whole photo") outline(context, 0, 0, width, height, zoom, [BORDER]);
     const [row, column] = under ?? state.pixel, around = canvas === panels.input.canvas ? (state.kernel_size - 1) / 2 : 0;
     const more = Math.max(around, 7 / zoom - 0.5); // a mark that can be seen also on the whole photo
     outline(context, column - more, row - more, 2 * more + 1, 2 * more + 1, zoom, ["#000000", "#ffffff"]);
     bar.dataset.scale = drawn;
-    ticks.forEach((tick, i) => { tick.textContent = drawn === "signed" ? ["−" + scale, "0", "+" + scale][i] : [0, "", scale][i]; });
+    const ends = drawn === "signed" ? [`−${scale}`, "0", `+${scale}`] : ["0", "", scale];
+    ticks.forEach((tick, i) => { tick.textContent = ends[i]; });
   }
 
   function outline(context, x, y, wide, tall, zoom, colours) {
@@ -222,14 +229,17 @@ function render({ model, el }) {
   function write(photo, out, measured, drawn) {
     const { noise, kernel_size: k } = state, [row, column] = under ?? state.pixel, { result } = out;
     const noisy = noise !== "none" && state.amount > 0, pixels = photo.height * photo.width;
-    const frame = pixels - (photo.height - k + 1) * (photo.width - k + 1), share = `${frame} of ${pixels} pixels (${percent(frame / pixels)})`;
-    const quality = (error) => (error === 0 ? "equal to the clean photo" : `${error.toFixed(1)} grey levels from the clean photo, PSNR ${psnr(error).toFixed(1)} dB`);
+    const frame = pixels - (photo.height - k + 1) * (photo.width - k + 1);
+    const share = `${frame} of ${pixels} pixels (${percent(frame / pixels)})`;
+    const quality = (error) => (error === 0 ? "equal to the clean photo"
+      : `${error.toFixed(1)} grey levels from the clean photo, PSNR ${psnr(error).toFixed(1)} dB`);
+    const seen = state.padding_mode === "valid" ? "have no result" : "see beyond the border";
     const cut = drawn === "photo" ? "clipped" : "drawn on the scale above";
     say(panels.input, noisy ? "Noisy photo" : "Photo",
       `${state._title}.${noisy ? ` ${quality(measured.noise)}.` : ""}`);
     say(panels.result, `Result${result.height < photo.height ? `, ${result.height} × ${result.width}` : ""}`,
       `Values ${short(measured.result.least, 0)} to ${short(measured.result.largest, 0)}, mean ${measured.result.mean.toFixed(1)}; `
-      + `${percent(measured.result.outside)} outside 0..255 (${cut}). ${share} ${state.padding_mode === "valid" ? "have no result" : "see beyond the border"}.`);
+      + `${percent(measured.result.outside)} outside 0..255 (${cut}). ${share} ${seen}.`);
     say(panels.difference, noisy ? "Result − clean photo" : "Result − photo",
       `${noisy ? `Result: ${quality(measured.error)}` : `Changed by ${measured.error.toFixed(1)} grey levels (root mean square)`}.`
       + `${photo.channels === 3 ? " Mean of the three planes." : ""} Red: brighter, blue: darker.`);
@@ -245,18 +255,23 @@ function render({ model, el }) {
     if (title.textContent !== name) title.textContent = name;
     if (caption.textContent === text) return;
     caption.textContent = text;
-    canvas.setAttribute("aria-label", `${name}: ${text}${canvas === panels.input.canvas ? " Arrow keys move the pixel that is written out." : ""}`);
+    const keys = canvas === panels.input.canvas ? " Arrow keys move the pixel that is written out." : "";
+    canvas.setAttribute("aria-label", `${name}: ${text}${keys}`);
   }
 
   function showControls() {
-    for (const [name, control] of Object.entries(controls)) control.set({ value: name === "kernel_size" ? String(state[name]) : state[name] });
+    for (const [name, control] of Object.entries(controls)) control.set({ value: state[name] });
     controls.amount.set({ value: state.amount, disabled: state.noise === "none" && "choose a noise first" });
     controls.seed.set({ value: state.seed, disabled: state.noise === "none" });
     const own = state.filter !== EDGES && state.filter !== MEDIAN;
     cells.root.hidden = !own;
     instead.hidden = own;
     if (own) cells.set(state.weight);
-    else instead.textContent = state.filter === EDGES ? "√(x² + y²) of the two responses to sobel x and sobel y" : `the middle one of the ${state.kernel_size ** 2} sorted values under the window: no weights, no sum`;
+    else if (state.filter === EDGES) instead.textContent = "√(x² + y²) of the two responses to sobel x and sobel y";
+    else {
+      const count = state.kernel_size ** 2;
+      instead.textContent = `the middle one of the ${count} sorted values under the window: no weights, no sum`;
+    }
   }
 
   load();

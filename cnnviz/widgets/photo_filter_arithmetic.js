@@ -72,7 +72,9 @@ export function correlate({ height, width, channels, data }, weight) {
     for (let c = 0; c < channels; c++) for (let y = 0; y < tall; y++) {
       let to = (c * tall + y) * wide, i = (c * height + y + row) * width;
       if (k === 3) for (const end = to + wide; to < end; to++, i++) sums[to] += p * data[i] + q * data[i + 1] + r * data[i + 2];
-      else for (const end = to + wide; to < end; to++, i++) sums[to] += p * data[i] + q * data[i + 1] + r * data[i + 2] + s * data[i + 3] + t * data[i + 4];
+      else for (const end = to + wide; to < end; to++, i++) {
+        sums[to] += p * data[i] + q * data[i + 1] + r * data[i + 2] + s * data[i + 3] + t * data[i + 4];
+      }
     }
   }
   return { height: tall, width: wide, channels, data: sums };
@@ -215,8 +217,9 @@ export function writtenOut({ padded: grown, result, offset }, state, row, column
   const window = Array.from({ length: k * k }, (_, i) => grown.data[(top + Math.floor(i / k)) * grown.width + left + (i % k)]);
   const middle = window[(k * k - 1) / 2], final = result.data[top * result.width + left];
   const [text, response] = responseText(window, state);
-  const blended = state.strength === 1 ? "" : `; with strength ${state.strength}: ${middle} + ${state.strength} × (${short(response, 1)} − ${middle}) = ${short(final, 1)}`;
-  return `${result.channels === 3 ? "Red plane, row" : "Row"} ${row}, column ${column}: ${text} = ${short(response, 1)}${blended}.`;
+  const plane = result.channels === 3 ? "Red plane, row" : "Row", s = state.strength;
+  const mixed = s === 1 ? "" : `; with strength ${s}: ${middle} + ${s} × (${short(response, 1)} − ${middle}) = ${short(final, 1)}`;
+  return `${plane} ${row}, column ${column}: ${text} = ${short(response, 1)}${mixed}.`;
 }
 
 function responseText(window, state) {

@@ -186,6 +186,8 @@ def test_a_zoomed_corner_shows_what_lies_beyond_the_border(import_module):
         assert colours[0, 8].tolist() == [0, 0, 0, 0]  # the kernel reaches two pixels beyond, not three
         assert colours[1, 8].tolist() == colours[8, 2].tolist() == beyond
         assert colours[5, 5].tolist() == [200, 200, 200, 255]
+        coarse = drawn(page, "input", (24, 4))  # its first column is where the border is
+        assert coarse[10, 0].tolist() == [230, 159, 0, 255]
 
 
 def test_every_control_works_from_the_keyboard(import_module):
