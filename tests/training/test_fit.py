@@ -163,6 +163,19 @@ def test_an_interrupted_run_keeps_its_records_and_resumes_to_the_same_end(data, 
     assert_as_undisturbed(model, run, undisturbed)
 
 
+def test_a_run_interrupted_twice_in_the_same_epoch_resumes_to_the_same_end(data, undisturbed):
+    """The second time it goes back to the same checkpoint, which the steps in between must not have changed."""
+    model = network()
+    run = fit(model, data, RECIPE, device="cpu", seed=3)
+    next(run), next(run)
+    for batches in (5, 2):
+        break_after(run, batches, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            next(run)
+    list(run)
+    assert_as_undisturbed(model, run, undisturbed)
+
+
 def test_an_interrupt_while_the_model_is_set_back_does_no_harm_either(data, undisturbed, monkeypatch):
     model = network()
     run = fit(model, data, RECIPE, device="cpu", seed=3)
