@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from cnnviz.figures.montage import montage
+from cnnviz.figures.montage import tile
 from cnnviz.figures.style import FONT_SIZE, TEMPLATE
 
 MOST_IMAGES = 10  # of one pair, side by side
@@ -66,7 +66,9 @@ def plot_confused_images(confusion, images, *, most: int = MOST_IMAGES) -> go.Fi
         raise ValueError("no image was confused, so there is none to show")
     columns = min(most, max(pair.count for pair in confusion.pairs))
     rows = [_row(images, pair.indices[:columns], columns) for pair in confusion.pairs]
-    sheet, height = montage(np.concatenate(rows), columns, gap=2), images.shape[2] + 2
+    pictures = np.concatenate(rows).transpose(0, 2, 3, 1)  # rows * columns, H, W, C
+    sheet = tile(np.broadcast_to(pictures, (*pictures.shape[:3], 3)), columns, gap=2, fill=255)
+    height = images.shape[2] + 2
     figure = go.Figure(go.Image(z=sheet, hoverinfo="skip"))
     figure.update_layout(
         template=TEMPLATE,

@@ -2,6 +2,7 @@
 
 import math
 
+import nbformat
 import pytest
 
 from cnnviz.widgets.explorer import module
@@ -177,3 +178,34 @@ def test_the_page_works_without_a_kernel_and_the_axis_can_be_changed(show):
 
 def test_the_region_of_the_table_can_be_scrolled_from_the_keyboard(show):
     assert show(monitor()).get_by_role("region", name="numbers of every epoch").get_attribute("tabindex") == "0"
+
+
+CELLS = (
+    "import torch\n"
+    "from cnnviz.datasets import load_dataset\n"
+    "from cnnviz.models import lenet5\n"
+    "from cnnviz.training import Recipe, fit\n"
+    "from cnnviz.widgets import FeatureMapExplorer, TrainingMonitor\n"
+    "data, model = load_dataset('digits'), lenet5()\n"
+    "explorer = FeatureMapExplorer(model, data.normalise(data.x_test[:2]))\n"
+    "explorer",
+    "monitor = TrainingMonitor()\n"
+    "records = monitor.watch(fit(model, data, Recipe(epochs=1000, batch_size=32, lr=0.01), device='cpu'))",
+)
+
+
+def test_widgets_answer_while_a_cell_trains_and_the_button_stops_it(open_notebook, jupyterlab):
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), jupyterlab.folder / "training.ipynb")
+    opened = open_notebook("training.ipynb")
+    page = opened.page
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    page.get_by_text("training, epoch").wait_for(timeout=60_000)
+    page.locator("input[name=channel]").press("ArrowRight")
+    page.get_by_text("channel 1; blue below 0").wait_for()  # the kernel drew it, in the middle of the training
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("stopped", exact=True).wait_for()
+    opened.wait_until_idle()
+    assert 0 < int(opened.evaluate("len(records)")) < 1000
+    assert opened.evaluate("monitor._state") == "'stopped'"
+    assert opened.errors() == []
