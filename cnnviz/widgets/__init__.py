@@ -1,4 +1,4 @@
-"""Controls around a picture: drawn in the browser where it can be, as PNG by Python where only Python has the numbers."""
+"""Controls around a picture: drawn in the browser where it can be, as PNG by Python where only it has the numbers."""
 
 from cnnviz.widgets.convolution import ConvolutionExplorer
 from cnnviz.widgets.feature_maps import FeatureMapExplorer

@@ -42,7 +42,7 @@ class ConvolutionExplorer(Explorer):
         mode: "convolution", "transposed convolution", "max pooling" or "average pooling".
         source: "numbers", "digit", "photo", "colour photo", or "own" once `input` was given or edited.
         input: [n, n] or [C, n, n] with C 1 or 3; setting it sets `input_size` and `source`.
-        input_size, kernel_size, stride, dilation, output_padding, out_channels: as in torch; convolution_settings.RANGES.
+        input_size, kernel_size, stride, dilation, output_padding, out_channels: as in torch, in RANGES.
         padding: pixels on each side, or "valid", "same", "full" (convolution only).
         padding_mode: "zeros", "reflect", "replicate" or "circular" (convolution only).
         kernels: a name for each filter, of PRESETS or "edited"; filters without one get presets of their own.
