@@ -59,10 +59,18 @@ def plot_learning_curves(
         for number, records in enumerate(seeds):
             for trace in _curves(name, records, quantity, index):
                 figure.add_trace(trace.update(legendgroup=trace.name, showlegend=number == 0), col=column, row=1)
+    lines_above = max(_wrap(title).count("<br>") + 1 for title, _ in panels)
+    figure.update_annotations(font_size=11)  # the captions above the panels: a column each, also on a narrow page
     for source, value in (published or {}).items():
         figure.add_hline(value, line={"color": GREY, "dash": "dot"})
         figure.add_annotation(
-            text=f"{source}: {value:g}", x=0.01, xref="paper", y=math.log10(value), yanchor="bottom", showarrow=False
+            text=f"{source}: {value:g}",
+            x=0.01,
+            xref="paper",
+            y=math.log10(value),
+            yanchor="bottom",
+            showarrow=False,
+            bgcolor="rgba(255, 255, 255, 0.8)",
         )
     title, _ = QUANTITIES[quantity]
     figure.update_yaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
@@ -72,7 +80,7 @@ def plot_learning_curves(
         template=TEMPLATE,
         font_size=FONT_SIZE,
         height=460,
-        margin={"t": 90, "b": 90},
+        margin={"t": 30 + 15 * lines_above, "b": 90},
         legend={"orientation": "h", "y": -0.2},
     )
     figure.layout.meta = _describe(panels, quantity, published or {})
@@ -106,7 +114,7 @@ def _drawable(value: float | None, unit: float) -> float | None:
 
 
 def _wrap(text: str) -> str:
-    return "<br>".join(textwrap.wrap(text, 60))
+    return "<br>".join(textwrap.wrap(text, 42))
 
 
 def _describe(panels: list, quantity: str, published: Mapping[str, float]) -> str:
