@@ -13,7 +13,6 @@ from cnnviz.widgets.convolution_settings import (
     PRESETS,
     RANGES,
     SOURCES,
-    IllegalSettingError,
     checked,
     implied,
     picture,
@@ -22,7 +21,7 @@ from cnnviz.widgets.convolution_settings import (
     record,
     refit,
 )
-from cnnviz.widgets.explorer import Explorer, module, style
+from cnnviz.widgets.explorer import Explorer, IllegalSettingError, module, style
 
 
 def array_trait() -> traitlets.Any:

@@ -3,12 +3,12 @@
 from functools import cache
 
 import numpy as np
-import traitlets
 from skimage import data
 from sklearn.datasets import load_digits
 
 from cnnviz.analysis.convolution import Steps, convolution, pooling
 from cnnviz.analysis.kernels import KERNELS, kernel
+from cnnviz.widgets.explorer import IllegalSettingError
 
 PRESETS = ("numbers", *KERNELS)
 SOURCES = ("numbers", "digit", "photo", "colour photo", "own")
@@ -22,10 +22,6 @@ RANGES = {
     "speed": (1, 30),
 }
 LARGEST = 40  # cells along an edge that can still be drawn
-
-
-class IllegalSettingError(traitlets.TraitError, ValueError):
-    """A combination that torch refuses or that cannot be drawn; the widget stays as it was."""
 
 
 def implied(controls: dict) -> dict:

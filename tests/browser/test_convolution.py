@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 
 from cnnviz.analysis.convolution import KINDS
 from cnnviz.widgets.convolution import ConvolutionExplorer
-from cnnviz.widgets.convolution_settings import RANGES, IllegalSettingError
+from cnnviz.widgets.convolution_settings import RANGES
+from cnnviz.widgets.explorer import IllegalSettingError
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:Using padding='same'")]
 

@@ -9,7 +9,7 @@ from traitlets import TraitError
 
 from cnnviz.analysis.convolution import KINDS
 from cnnviz.widgets.convolution import ConvolutionExplorer
-from cnnviz.widgets.convolution_settings import IllegalSettingError
+from cnnviz.widgets.explorer import IllegalSettingError
 
 
 def state_of(explorer):
