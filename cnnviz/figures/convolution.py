@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from cnnviz.analysis.convolution import Steps, convolution
-from cnnviz.figures.style import GREY, INPUT, OUTPUT, THIRD, WEIGHT
+from cnnviz.figures.style import ACCENT, GREY, INPUT, OUTPUT, THIRD, WEIGHT
 from cnnviz.files import whole_file
 
 GAP = 1.4  # cells between input, kernel and output
@@ -159,16 +159,21 @@ class _Picture:
         row, column = self.step.position if len(self.step.position) == 2 else (0, *self.step.position)
         cell = ([row], [column])
         inside = _inside(self.steps)
-        self._grid("input", left, 0, INPUT, None if self.transposed else inside, cell if self.transposed else window)
+        padded, moving = (None, cell) if self.transposed else (inside, window)
+        self._grid("input", left, 0, INPUT, INPUT, padded, moving)
         x = left.shape[2] + GAP
         if len(weight):
-            self._grid("kernel", weight, x, WEIGHT)
+            self._grid("kernel", weight, x, WEIGHT, INPUT)
             x += weight.shape[2] + GAP
-        self._grid("output", right, x, OUTPUT, inside if self.transposed else None, window if self.transposed else cell)
+        cropped, filled = (inside, window) if self.transposed else (None, cell)
+        self._grid("output", right, x, OUTPUT, ACCENT, cropped, filled)
         self._write_sum(max(_height(left), _height(weight), _height(right)) + 0.75)
 
-    def _grid(self, name, array, x, colour, inside=None, marked=None) -> None:
-        """Draw numbers in cells; cells that are not `inside` are padding; a frame around the `marked` ones."""
+    def _grid(self, name, array, x, colour, negative, inside=None, marked=None) -> None:
+        """Draw numbers in cells, negative ones in a colour of their own.
+
+        Cells that are not `inside` are padding; there is a frame around the `marked` ones.
+        """
         size = " × ".join(str(n) for n in array.shape if n > 1 or array.ndim == 2) or "1"
         self._text(x, -0.55, f"{name} {size}", colour, 0.4, horizontalalignment="left", weight="bold")
         largest = np.abs(array[np.isfinite(array)]).max(initial=0) or 1
@@ -177,7 +182,7 @@ class _Picture:
             for (row, column), value in np.ndenumerate(plane):
                 real = inside is None or (row in inside[0] and column in inside[1])
                 share = 0.08 + 0.4 * min(abs(value) / largest, 1) if np.isfinite(value) else 0
-                face = (colour, share) if real else "#efefef"
+                face = (negative if value < 0 else colour, share) if real else "#efefef"
                 self._box(x + column, top + row, 1, 1, facecolor=face, edgecolor="#b8b8b8", linewidth=1)
                 if not np.isnan(value):
                     shade = INK if real else GREY

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from cnnviz.analysis.convolution import convolution, pooling
 from cnnviz.figures.convolution import ConvolutionAnimation, animate_convolution, readme_picture
+from cnnviz.figures.style import ACCENT, INPUT, OUTPUT, WEIGHT
 
 GIF = Path(__file__).parents[2] / "data" / "samples" / "convolution.gif"
 NINE = np.arange(9.0).reshape(3, 3)
@@ -20,6 +22,14 @@ def texts(figure, start):
     """The numbers that stand in the cells of one grid: {"channel row column": text}."""
     named = {text.get_gid() or "": text.get_text() for text in figure.axes[0].texts}
     return {gid.removeprefix(start): text for gid, text in named.items() if gid.startswith(start)}
+
+
+def face(figure, cell):
+    """The colour (red, green, blue) behind the number of one cell."""
+    number = next(text for text in figure.axes[0].texts if text.get_gid() == cell)
+    column, row = (part - 0.5 for part in number.get_position())
+    box = next(patch for patch in figure.axes[0].patches if np.allclose(patch.get_xy(), (column, row)))
+    return to_hex(box.get_facecolor())
 
 
 def written(figure):
@@ -51,6 +61,14 @@ def test_the_whole_input_kernel_and_padding_are_shown():
     assert texts(figure, "input ")["0 4 4"] == "8"
     assert texts(figure, "kernel ") == {"0 0 0": "−2", "0 0 1": "−1", "0 1 0": "0", "0 1 1": "1"}
     assert written(figure) == "0·(−2) + 0·(−1) + 0·0 + 0·1 = 0"
+
+
+def test_negative_numbers_have_the_colours_of_the_explorer():
+    figure = animate_convolution(convolution(NINE - 4, np.array([[1.0, -1], [2, 0]]))).figure(3)
+    assert [texts(figure, "output ")[cell] for cell in ("0 0 0", "0 1 1")] == ["−3", "5"]
+    colours = {"input 0 0 0": INPUT, "input 0 2 2": INPUT, "kernel 0 0 0": WEIGHT, "kernel 0 0 1": INPUT,
+               "output 0 0 0": ACCENT, "output 0 1 1": OUTPUT}  # fmt: skip
+    assert {cell: face(figure, cell) for cell in colours} == colours
 
 
 @pytest.mark.parametrize("stride", [1, 2])
