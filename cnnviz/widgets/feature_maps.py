@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 import traitlets
 
 from cnnviz.analysis.feature_maps import feature_maps
@@ -20,7 +21,7 @@ class FeatureMapExplorer(Gallery):
 
     Args:
         model: any nn.Module; left as it was.
-        images: float [N, C, H, W], normalised as in training.
+        images: float [N, C, H, W], a tensor or an array, normalised as in training.
         labels: int [N], the classes of the images, for their names. Optional.
         class_names: one name a class. Optional.
         layers: names as in `model.named_modules()`; by default all that return maps.
@@ -44,9 +45,10 @@ class FeatureMapExplorer(Gallery):
         layers: Sequence[str] | None = None,
         **controls,
     ):
+        images = torch.as_tensor(images)
         self.maps = feature_maps(model, images, layers)
         self._filters = filters_of(model)
-        self._images = _pictures(np.asarray(images.detach().cpu(), np.float32))
+        self._images = _pictures(images.detach().float().cpu().numpy())
         self._captions = _captions(len(images), labels, class_names)
         super().__init__(**{"layer": self.maps.names[0], **controls})
         self.observe(self._refresh, ["layer", "channel", "image"])

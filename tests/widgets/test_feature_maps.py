@@ -127,6 +127,12 @@ def test_labels_of_other_images_are_refused(model, images):
         FeatureMapExplorer(model, images, labels=[0, 5, 1], class_names=("a", "b"))
 
 
+def test_images_may_be_an_array(model, images):
+    images.requires_grad_()
+    explorer, same = (FeatureMapExplorer(model, given) for given in (images.detach().numpy(), images))
+    assert explorer._panels == same._panels
+
+
 def test_a_network_with_broken_weights_can_still_be_looked_at(model, images):
     nn.init.constant_(model[0].weight, torch.nan)
     explorer = FeatureMapExplorer(model, images)
