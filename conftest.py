@@ -1,8 +1,11 @@
-"""What all tests share: time enough on two busy cores, and a reason to skip where there is no GPU."""
+"""What all tests share: the quick profile, time enough on two busy cores, a reason to skip where there is no GPU."""
+
+import os
 
 import hypothesis
 import pytest
 
+os.environ.setdefault("CNNVIZ_PROFILE", "quick")  # also for the kernels that run chapters; a GPU waits to be asked
 hypothesis.settings.register_profile("cnnviz", deadline=None)  # a busy core is not a failure
 hypothesis.settings.load_profile("cnnviz")
 

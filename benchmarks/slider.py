@@ -4,7 +4,6 @@ Both stand on one page of a real JupyterLab and move the stride slider by arrow 
 of the key's event and stops when the frame that shows the change has been laid out and painted.
 """
 
-import shutil
 import statistics
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ import nbformat
 from playwright.sync_api import sync_playwright
 
 from benchmarks.row import Row
-from tests.browser.lab import JupyterLab
+from tests.browser.lab import JupyterLab, find_chromium
 
 PRESSES = 40
 PASSES = 2
@@ -91,7 +90,7 @@ def measure() -> list[Row]:
     times = {"explorer": [], "matplotlib": []}
     with tempfile.TemporaryDirectory() as folder, JupyterLab(Path(folder)) as lab, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
+            executable_path=find_chromium(),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         page = _open(lab, browser, Path(folder) / "slider.ipynb")

@@ -244,11 +244,13 @@ def pooling(
     stride: int | None = None,
     padding: int = 0,
     dilation: int = 1,
+    dims: int = 2,
 ) -> Steps:
     """Take the maximum or the average of each window, channel by channel, and keep every step.
 
     Args:
-        input: [n] for one spatial axis, [n, m] or [C, n, m] for two.
+        input: [*size] or [C, *size].
+        dims: spatial axes: 2, or 1 for a row.
         kind: "max" (pads with minus infinity, so that padding never wins) or "average" (padding counts as zeros).
         stride: pixels; the kernel size if None, so that windows do not overlap.
 
@@ -260,7 +262,8 @@ def pooling(
     if kind == "average" and dilation != 1:
         raise ValueError(f'average pooling has no dilation, got dilation={dilation}; use kind="max" or dilation=1')
     _check_pooling_padding(padding, kernel_size)
-    dims = min(np.ndim(input), 2)
+    if dims not in (1, 2):
+        raise ValueError(f"dims (={dims}) must be 1 or 2")
     input = _with_channels(input, dims)
     stride = kernel_size if stride is None else stride
     sizes = [output_size(n, kernel_size, stride, padding, dilation) for n in input.shape[1:]]

@@ -24,9 +24,9 @@ from cnnviz.widgets.convolution_settings import (
 from cnnviz.widgets.explorer import Explorer, IllegalSettingError, module, style
 
 
-def array_trait() -> traitlets.Any:
+def array_trait() -> traitlets.TraitType:
     """A trait that holds a NumPy array in Python and nested lists in the browser."""
-    return traitlets.Any(np.zeros(0)).tag(
+    return traitlets.TraitType(np.zeros(0)).tag(
         sync=True, to_json=lambda array, _: array.tolist(), from_json=lambda lists, _: np.array(lists, dtype=np.float64)
     )
 
@@ -44,7 +44,7 @@ class ConvolutionExplorer(Explorer):
         input_size, kernel_size, stride, dilation, output_padding, out_channels: as in torch, in RANGES.
         padding: pixels on each side, or "valid", "same", "full" (convolution only).
         padding_mode: "zeros", "reflect", "replicate" or "circular" (convolution only).
-        kernels: a name for each filter, of PRESETS or "edited"; filters without one get presets of their own.
+        kernels: a name for each filter, of PRESETS or "edited"; more names than filters make more filters.
         weight: [F, C, k, k], filters first also for transposed convolution; [k, k] is one filter of one channel.
         bias: [F]; missing ones are 0.
         filter: which filter (pooling: channel) the products are written out for. step: which window is shown.
@@ -66,7 +66,7 @@ class ConvolutionExplorer(Explorer):
     dilation = traitlets.Int(1).tag(sync=True)
     output_padding = traitlets.Int(0).tag(sync=True)
     out_channels = traitlets.Int(1).tag(sync=True)
-    kernels = traitlets.Any(["sharpen"]).tag(sync=True)
+    kernels = traitlets.TraitType(["sharpen"]).tag(sync=True)
     input = array_trait()
     weight = array_trait()
     bias = array_trait()
@@ -91,13 +91,20 @@ class ConvolutionExplorer(Explorer):
     @traitlets.validate("input", "weight", "bias", "kernels")
     def _valid_array(self, proposal):
         value = checked(proposal.trait.name, proposal.value)
-        channels = {"own": len(self.input), "colour photo": 3}.get(self.source, 1)
-        if proposal.trait.name == "weight" and value.shape[1] not in (1, channels):
-            raise IllegalSettingError(
-                f"weight {value.shape} is for {value.shape[1]} channels, the input has {channels}"
-            )
+        self._refuse_misfit(proposal.trait.name, value)
         self._refuse_illegal(implied({proposal.trait.name: value}))
         return value
+
+    def _refuse_misfit(self, name: str, value) -> None:
+        """Refuse what would have to be cut, or filled with something that nobody gave."""
+        channels = {"own": len(self.input), "colour photo": 3}.get(self.source, 1)
+        if name == "weight" and value.shape[1] not in (1, channels):
+            given = value.shape[1]
+            raise IllegalSettingError(f"weight {value.shape} is for {given} channels, the input has {channels}")
+        if name == "bias" and len(value) > self.out_channels:
+            raise IllegalSettingError(f"bias has {len(value)} values, but out_channels={self.out_channels}")
+        if name == "kernels" and "edited" in value[len(self.weight) :]:
+            raise IllegalSettingError(f'kernels={value} calls a filter "edited" that has no weight; set weight instead')
 
     @traitlets.validate(
         "mode", "input_size", "kernel_size", "stride", "padding", "padding_mode", "dilation", "output_padding",
@@ -113,8 +120,6 @@ class ConvolutionExplorer(Explorer):
         for name, (low, high) in RANGES.items():
             if not low <= state[name] <= high:
                 raise IllegalSettingError(f"{name}={state[name]} must lie in {low}..{high}")
-        if state["filter"] < 0 or state["step"] < 0:
-            raise IllegalSettingError(f"filter={state['filter']} and step={state['step']} must not be negative")
         try:
             steps = record(state, np.zeros((1, state["input_size"], state["input_size"])), None, None)
         except ValueError as error:
@@ -122,6 +127,10 @@ class ConvolutionExplorer(Explorer):
         widest = max(steps.canvas.shape[-1], *steps.output_size)
         if widest > LARGEST:
             raise IllegalSettingError(f"{widest} cells along an edge are more than can be drawn (={LARGEST})")
+        channels = len(self.input) if "pooling" in state["mode"] else state["out_channels"]
+        for name, count in (("step", len(steps)), ("filter", channels)):
+            if name in changes and not 0 <= changes[name] < count:
+                raise IllegalSettingError(f"{name}={changes[name]} must lie in 0..{count - 1} with these settings")
 
     def _changed(self, change) -> None:
         """Keep the arrays in step with the controls; a second call finds nothing left to do."""
@@ -130,7 +139,7 @@ class ConvolutionExplorer(Explorer):
                 self.input_size = change.new.shape[-1]
                 if self.source != "own" and not np.array_equal(change.new, picture(self.source, self.input_size)):
                     self.source = "own"
-            if change.name == "weight" and len(change.new) != self.out_channels:
+            if change.name == "weight" or (change.name == "kernels" and len(change.new) > self.out_channels):
                 self.out_channels = len(change.new)
             if change.name == "weight":
                 self.kernel_size = change.new.shape[-1]
@@ -175,12 +184,14 @@ class ConvolutionExplorer(Explorer):
     def steps(self) -> Steps:
         """The record of every step for the present settings."""
         names = ["mode", "input_size", "kernel_size", "stride", "padding", "padding_mode", "dilation", "output_padding"]
-        return record({name: getattr(self, name) for name in names}, self.input, self.weight, self.bias)
+        with self._lock:
+            return record({name: getattr(self, name) for name in names}, self.input, self.weight, self.bias)
 
     @property
     def output(self) -> np.ndarray:
         """What torch computes from the present settings: [m, m], or [F, m, m] where there are several channels."""
-        output = self._torch_output().numpy()
+        with self._lock:
+            output = self._torch_output().numpy()
         return output[0] if len(output) == 1 else output
 
     def _torch_output(self) -> torch.Tensor:
@@ -203,8 +214,10 @@ class ConvolutionExplorer(Explorer):
     def code(self) -> str:
         """The exact torch call for the present settings, as text that runs; the result is `y`."""
         lines = ["import torch", "import torch.nn.functional as F", ""]
-        lines.append(f"x = torch.tensor([{_literal(self.input)}])  # N, C, H, W")
-        return "\n".join(lines + (self._pooling_code() if "pooling" in self.mode else self._convolution_code()))
+        with self._lock:
+            lines.append(f"x = torch.tensor([{_literal(self.input)}])  # N, C, H, W")
+            lines += self._pooling_code() if "pooling" in self.mode else self._convolution_code()
+        return "\n".join(lines)
 
     def _pooling_code(self) -> list[str]:
         options = [f"kernel_size={self.kernel_size}", f"stride={self.stride}"]

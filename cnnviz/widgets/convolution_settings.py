@@ -25,18 +25,26 @@ LARGEST = 40  # cells along an edge that can still be drawn
 
 
 def implied(controls: dict) -> dict:
-    """Add the controls that given arrays imply: an input has a size, a weight has a kernel size and filters."""
-    complete = dict(controls)
-    if "input" in controls:
-        complete["input"] = checked("input", controls["input"])
-        complete.setdefault("input_size", complete["input"].shape[-1])
-        complete.setdefault("source", "own")
-    if "weight" in controls:
-        complete["weight"] = checked("weight", controls["weight"])
-        complete.setdefault("kernel_size", complete["weight"].shape[-1])
-        complete.setdefault("out_channels", len(complete["weight"]))
-        complete.setdefault("kernels", ["edited"] * len(complete["weight"]))
-    return complete
+    """Add the controls that given arrays imply: an input has a size, a weight has a kernel size and filters.
+
+    Raises:
+        IllegalSettingError: a control and an array that are both given do not agree.
+    """
+    arrays = {name: checked(name, controls[name]) for name in ("input", "weight", "kernels") if name in controls}
+    follows = {}
+    if "input" in arrays:
+        follows |= {"input_size": arrays["input"].shape[-1], "source": "own"}
+    if "weight" in arrays:
+        filters = len(arrays["weight"])
+        follows |= {"kernel_size": arrays["weight"].shape[-1], "out_channels": filters, "kernels": ["edited"] * filters}
+    elif "kernels" in arrays:
+        follows |= {"out_channels": max(len(arrays["kernels"]), controls.get("out_channels", 1))}
+    for name, value in follows.items():
+        if controls.get(name, value) != value:
+            raise IllegalSettingError(
+                f"{name}={controls[name]!r} does not fit what was given with it, which has {value!r}"
+            )
+    return controls | arrays | follows
 
 
 def record(state: dict, input: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None) -> Steps:
@@ -122,13 +130,16 @@ def checked(name: str, value) -> np.ndarray | list[str]:
         raise IllegalSettingError(f"input must be [n, n] or [C, n, n] with C 1 or 3, got shape {array.shape}")
     if name == "weight" and (array.shape[1] not in (1, 3) or array.shape[2] != array.shape[3]):
         raise IllegalSettingError(f"weight must be [k, k] or [F, C, k, k] with C 1 or 3, got shape {array.shape}")
+    array.setflags(write=False)  # w.input[0, 0, 0] = 7 would change Python's array and not the picture
     return array
 
 
 def _checked_kernels(value) -> list[str]:
-    names = [value] if isinstance(value, str) else list(value)
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple):
+        raise IllegalSettingError(f"kernels must be names in a list, got {value!r}")
     allowed = (*PRESETS, "edited")
     for name in names:
         if name not in allowed:
             raise IllegalSettingError(f"there is no kernel {name!r}; choose from {', '.join(allowed)}")
-    return names
+    return list(names)

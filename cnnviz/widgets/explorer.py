@@ -3,6 +3,9 @@
 import base64
 import json
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anywidget
@@ -33,12 +36,41 @@ class Explorer(anywidget.AnyWidget):
     The module defines `const widget = { render }` and exports it as default.
     """
 
+    def setup_instance(self, *arguments, **controls) -> None:
+        """Make the lock: messages of the browser arrive in a thread of their own, also while a cell runs."""
+        object.__setattr__(self, "_lock", threading.RLock())
+        super().setup_instance(*arguments, **controls)
+
     def __init__(self, **controls):
         allowed = self.control_names()
         for name in controls:
             if name not in allowed:
                 raise TypeError(f"{type(self).__name__} has no control {name!r}; it has {', '.join(allowed)}")
-        super().__init__(**controls)
+        try:
+            super().__init__(**controls)
+        except traitlets.TraitError as error:  # point to the learner's line, not through the depths of traitlets
+            raise error.with_traceback(None) from None
+
+    def __setattr__(self, name: str, value) -> None:
+        try:
+            with self._lock:
+                super().__setattr__(name, value)
+        except traitlets.TraitError as error:
+            raise error.with_traceback(None) from None
+
+    def set_state(self, sync_data: dict) -> None:
+        """Take what the browser sends, as a whole."""
+        with self._lock:
+            super().set_state(sync_data)
+
+    @contextmanager
+    def hold_trait_notifications(self) -> Iterator[None]:
+        """Set several controls at once: they are checked together at the end, and all go back if they do not fit."""
+        try:
+            with self._lock, super().hold_trait_notifications():
+                yield
+        except traitlets.TraitError as error:
+            raise error.with_traceback(None) from None
 
     def open(self) -> None:
         """Open the channel to the browser."""

@@ -109,6 +109,10 @@ def test_pooling_is_refused_an_average_with_holes_and_too_much_padding():
         pooling(np.ones((5, 5)), 3, padding=2)
     with pytest.raises(ValueError, match='choose "max" or "average"'):
         pooling(np.ones((5, 5)), 2, kind="median")
+    with pytest.raises(ValueError, match=r"input of shape \(5,\) must be 2-D, or 3-D with channels"):
+        pooling(np.ones(5), 2)
+    with pytest.raises(ValueError, match=r"dims \(=3\) must be 1 or 2"):
+        pooling(np.ones((5, 5, 5)), 2, dims=3)
 
 
 @pytest.mark.parametrize(
@@ -234,13 +238,13 @@ def test_transposed_steps_add_up_to_torch(seed, dims, k, stride, dilation, paddi
 )
 def test_pooling_steps_are_torchs(seed, dims, kind, k, stride, padding, dilation):
     assume(kind == "max" or dilation == 1)
-    x = np.random.default_rng(seed).normal(size=(1, *[6] * dims)) - 2  # mostly negative: zeros in the padding would win
+    x = np.random.default_rng(seed).normal(size=(3, *[6] * dims)) - 2  # mostly negative: zeros in the padding would win
     layer = {("max", 1): F.max_pool1d, ("max", 2): F.max_pool2d, ("average", 1): F.avg_pool1d}.get(
         (kind, dims), F.avg_pool2d
     )
     extra = (dilation,) if kind == "max" else ()
     theirs = outcome(lambda: layer(torch.tensor(x[None]), k, stride, padding, *extra)[0].numpy())
-    ours = outcome(lambda: pooling(x[0], k, kind=kind, stride=stride, padding=padding, dilation=dilation))
+    ours = outcome(lambda: pooling(x, k, kind=kind, stride=stride, padding=padding, dilation=dilation, dims=dims))
     assert isinstance(ours, str) == isinstance(theirs, str)
     if not isinstance(ours, str):
         np.testing.assert_allclose(ours.output, theirs, atol=1e-12)

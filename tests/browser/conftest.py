@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.lab import JupyterLab
+from tests.browser.lab import JupyterLab, find_chromium
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 MODULE_PAGE = """async (source) => {
@@ -18,8 +18,7 @@ MODULE_PAGE = """async (source) => {
 @pytest.fixture(scope="session")
 def browser():
     """The system's Chromium, headless; the reason to skip says how to get it. In CI its absence is a failure."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((path for path in map(shutil.which, names) if path), None)
+    chromium = find_chromium()
     if chromium is None:
         reason = "no Chromium: install it (Debian: apt-get install chromium) and run again"
         if os.environ.get("CNNVIZ_BROWSER") == "required":

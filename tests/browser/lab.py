@@ -44,6 +44,12 @@ LENGTH = """(panel) => [
 ]"""
 
 
+def find_chromium() -> str | None:
+    """Return the path of the system's Chromium or Chrome, or None."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
 class JupyterLab:
     """A JupyterLab server on a free port of this machine, with settings, kernels and files of its own.
 

@@ -1,9 +1,12 @@
 """ConvolutionExplorer driven from Python: what follows from a control, what is refused, what torch says."""
 
+import sys
+import threading
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from traitlets import TraitError
 
@@ -49,8 +52,8 @@ controls = st.fixed_dictionaries(
 def test_every_legal_explorer_agrees_with_its_own_steps_and_with_the_code_it_copies(chosen):
     try:
         explorer = ConvolutionExplorer(**chosen, bias=[0.5])
-    except ValueError:
-        return
+    except IllegalSettingError:
+        assume(False)  # hypothesis complains if hardly any is legal
     output = explorer.output if explorer.output.ndim == 3 else explorer.output[None]
     np.testing.assert_allclose(output, explorer.steps.output, atol=1e-9)
     np.testing.assert_allclose(run_code(explorer.code), output, rtol=1e-4, atol=1e-3)
@@ -90,7 +93,16 @@ def test_a_control_is_a_trait_and_the_output_follows():
         ({}, ("weight", np.ones((1, 3, 3, 3))), "is for 3 channels, the input has 1"),
         ({}, ("weight", np.ones((4, 1, 3, 3))), r"out_channels=4 must lie in 1\.\.3"),
         ({}, ("kernels", ["sobel z"]), "there is no kernel 'sobel z'; choose from numbers, identity"),
-        ({}, ("step", -1), "must not be negative"),
+        ({}, ("step", -1), r"step=-1 must lie in 0\.\.24"),
+        ({}, ("step", 25), r"step=25 must lie in 0\.\.24"),
+        ({"out_channels": 2}, ("filter", 2), r"filter=2 must lie in 0\.\.1"),
+        ({}, ("bias", [1, 2]), "bias has 2 values, but out_channels=1"),
+        ({}, ("kernels", ["box", "edited"]), "that has no weight"),
+        ({}, ("kernels", ["box"] * 4), r"out_channels=4 must lie in 1\.\.3"),
+        ({}, ("input", None), "input must"),
+        ({}, ("weight", None), "weight must"),
+        ({}, ("bias", None), "bias must"),
+        ({}, ("kernels", None), "kernels must be"),
         ({}, ("mode", "median pooling"), "median pooling"),
         ({}, ("stride", "2"), "stride"),
     ],
@@ -124,9 +136,61 @@ def test_an_unknown_control_is_a_type_error_that_names_it():
         ConvolutionExplorer(strides=2)
 
 
-def test_an_own_source_needs_an_input():
-    with pytest.raises(IllegalSettingError, match="needs an input"):
-        ConvolutionExplorer(source="own")
+@pytest.mark.parametrize(
+    ("controls", "message"),
+    [
+        ({"source": "own"}, "needs an input"),
+        ({"source": "photo", "input": np.ones((5, 5))}, "source='photo' does not fit"),
+        ({"input_size": 3, "input": np.ones((5, 5))}, "input_size=3 does not fit what was given with it, which has 5"),
+        ({"out_channels": 1, "weight": np.ones((2, 1, 3, 3))}, "out_channels=1 does not fit"),
+        ({"kernel_size": 5, "weight": np.ones((1, 1, 3, 3))}, "kernel_size=5 does not fit"),
+        ({"kernels": ["edited"]}, "that has no weight"),
+    ],
+)
+def test_controls_that_contradict_each_other_are_refused_from_the_start(controls, message):
+    with pytest.raises(IllegalSettingError, match=message):
+        ConvolutionExplorer(**controls)
+
+
+def test_an_array_cannot_be_changed_behind_the_back_of_the_picture():
+    explorer = ConvolutionExplorer()
+    for array in (explorer.input, explorer.weight, explorer.bias):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 7
+
+
+def test_an_illegal_setting_points_to_the_learners_line_in_a_short_traceback():
+    explorer = ConvolutionExplorer()
+    for call in (lambda: setattr(explorer, "stride", 0), lambda: ConvolutionExplorer(padding="same", stride=2)):
+        with pytest.raises(IllegalSettingError) as refused:
+            call()
+        assert len(refused.traceback) <= 4  # this test, the lambda, and no more than two of ours
+        assert refused.value.__suppress_context__
+
+
+def test_a_browser_message_during_a_cell_finds_the_explorer_whole():
+    explorer = ConvolutionExplorer(input_size=9)
+    errors = []
+
+    def browser():
+        for index in range(150):
+            try:
+                explorer.set_state({"out_channels": 1 + index % 3, "input_size": 7 + index % 3})
+            except Exception as error:  # any error of the other thread is the failure that is looked for
+                errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread = threading.Thread(target=browser)
+    thread.start()
+    try:
+        for index in range(150):
+            explorer.kernel_size = 2 + index % 3
+            assert explorer.output.shape[-1] >= 1
+    finally:
+        thread.join()
+        sys.setswitchinterval(interval)
+    assert errors == []
 
 
 def test_the_learners_own_arrays_imply_sizes_channels_and_names():
