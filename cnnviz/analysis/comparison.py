@@ -13,7 +13,7 @@ class Measurement:
     """Test errors of one model on one data set, one for each seed."""
 
     label: str  # where the numbers come from: data, scale, hardware, seeds, date
-    errors: tuple[float, ...]  # percent
+    errors: tuple[float, ...]  # percent; empty: not measured yet
     comparable: bool  # the same data set as the paper's
     differences: tuple[str, ...]  # from the paper, in words
 
@@ -49,6 +49,8 @@ class Comparison:
         return "\n".join([head, *("| " + " | ".join(row) + " |" for row in rows)])
 
     def _cells(self, one: Measurement) -> tuple[str, str, str, str]:
+        if not one.errors:
+            return one.label, "not measured yet", "", ""
         spread = f" ({min(one.errors):.2f} to {max(one.errors):.2f})" if len(one.errors) > 1 else ""
         gap = self.gap(one)
         words = "none: other images" if gap is None else f"{gap:+.2f} points"
@@ -62,7 +64,7 @@ def comparison(model: str, dataset: str, ours: Mapping[str, Sequence[dict]]) -> 
         model: of the paper, as in data/reference/papers.csv.
         dataset: on which the paper reports it.
         ours: cells as `measured` returns them (one for each seed), by what they are called: {"committed": cells}. An
-            entry without cells is left out.
+            entry without cells is shown as not measured yet.
 
     Raises:
         ValueError: the paper published no test error on this data set.
@@ -79,18 +81,24 @@ def comparison(model: str, dataset: str, ours: Mapping[str, Sequence[dict]]) -> 
                 comparable=cells[0]["dataset"] == dataset,
                 differences=_differences(cells[0], model, dataset, done),
             )
-            for name, cells in ours.items()
             if cells
+            else Measurement(f"**{name}**", (), comparable=False, differences=())
+            for name, cells in ours.items()
         ),
     )
 
 
 def provenance(cells: Sequence[dict]) -> str:
-    """Say where measured cells come from: model, data set, scale, hardware, seeds, date (that of the last)."""
+    """Say where measured cells come from: model, data set, scale, hardware, seeds, date (that of the last).
+
+    Fewer seeds than planned are said to be a part: "seed 0 (1 of 3 seeds)".
+    """
     first, seeds = cells[0], ", ".join(str(cell["seed"]) for cell in cells)
+    planned = first.get("seeds_planned", len(cells))
+    partial = f" ({len(cells)} of {planned} seeds)" if len(cells) < planned else ""
     return (
         f"{first['model']} on {first['dataset']}, {first['scale']}, {first['hardware']}, "
-        f"seed{'s' * (len(cells) > 1)} {seeds}, {max(cell['date'] for cell in cells)}"
+        f"seed{'s' * (len(cells) > 1)} {seeds}{partial}, {max(cell['date'] for cell in cells)}"
     )
 
 

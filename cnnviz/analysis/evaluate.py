@@ -1,14 +1,18 @@
 """How well a classifier does: loss, top-k error, confusions, predictions."""
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnviz.analysis.hooks import untouched
+from cnnviz.analysis.hooks import check_module, untouched
+
+NOT_THE_LEARNERS = str(Path(__file__).parents[1]), str(Path(torch.__file__).parent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,21 +96,20 @@ def check_images(images: Tensor) -> None:
 
 def check_fit(model: nn.Module, image: Tensor, labels: Tensor, count: int) -> None:
     """Raise unless the model takes `image` [1, C, H, W] and its logits have a class for each of `count` labels."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(
-            f"the model must be an nn.Module, not {type(model).__name__}; create_model makes one from a name"
-        )
+    check_module(model)
     with untouched(model):
         try:
             logits = model(image.to(device_of(model)))
-        except ValueError as error:  # one of our models: its message says it all
-            raise error.with_traceback(None) from None
-        except RuntimeError as error:  # torch's: a layer does not take this shape
-            shape = " x ".join(map(str, image.shape[1:]))
-            reason = str(error).splitlines()[0]
-            raise ValueError(
-                f"the model does not take images of shape {shape} ({reason}); give it images of its own input size"
-            ) from None
+        except ValueError as error:
+            if _in_the_learners_code(error):
+                raise
+            raise error.with_traceback(None) from None  # one of our models: its message says it all
+        except RuntimeError as error:  # torch's: a layer does not take this shape or type
+            raise ValueError(_refusal(model, image, error)) from (error if _in_the_learners_code(error) else None)
+    if not isinstance(logits, Tensor):
+        raise TypeError(
+            f"the model must return a tensor of logits N, num_classes, not {_kind(logits)}; what does forward return?"
+        )
     if logits.ndim != 2 or len(logits) != 1:
         raise ValueError(f"the model must return logits N, num_classes; for one image it gave {tuple(logits.shape)}")
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
@@ -116,6 +119,21 @@ def check_fit(model: nn.Module, image: Tensor, labels: Tensor, count: int) -> No
     low, high, classes = labels.min().item(), labels.max().item(), logits.shape[1]
     if low < 0 or high >= classes:
         raise ValueError(f"labels run from {low} to {high}; the model's {classes} logits allow 0 to {classes - 1}")
+
+
+def _refusal(model: nn.Module, image: Tensor, error: RuntimeError) -> str:
+    """Say why torch refuses the image."""
+    reason = str(error).splitlines()[0]
+    for parameter in model.parameters():
+        if parameter.is_floating_point() and parameter.dtype != image.dtype:
+            return f"the model's weights are {parameter.dtype}, images are {image.dtype} ({reason}); say model.float()"
+    shape = " x ".join(map(str, image.shape[1:]))
+    return f"the model does not take images of shape {shape} ({reason}); give it images of its own input size"
+
+
+def _in_the_learners_code(error: Exception) -> bool:
+    """Return whether a line outside cnnviz and torch led to the error: then its traceback is worth keeping."""
+    return any(not frame.filename.startswith(NOT_THE_LEARNERS) for frame in traceback.extract_tb(error.__traceback__))
 
 
 def _kind(value) -> str:

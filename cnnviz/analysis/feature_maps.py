@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnviz.analysis.hooks import capture
+from cnnviz.analysis.hooks import capture, check_module
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,13 @@ def feature_maps(model: nn.Module, images: Tensor, layers: Sequence[str] | None 
         layers: names as in `model.named_modules()`; by default all layers without children that return a map.
 
     Raises:
+        TypeError: the model is no nn.Module.
         ValueError: images of a wrong shape or type, or not finite, or of a size that the model does not take; an
             unknown layer, or one that does not return maps.
 
     Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014, section 2.
     """
+    check_module(model)
     images = _checked(images)
     device = next((parameter.device for parameter in model.parameters()), images.device)
     with capture(model, layers) as outputs:

@@ -47,6 +47,7 @@ def filters(source: nn.Module | Sequence) -> Filters:
     The arrays are copies: training on does not change them.
 
     Raises:
+        TypeError: neither an nn.Module nor a run nor records.
         ValueError: a model without a 2-D convolution, no records, or records that kept no filters.
     """
     if isinstance(source, nn.Module):
@@ -54,7 +55,9 @@ def filters(source: nn.Module | Sequence) -> Filters:
         if not weights:
             raise ValueError(f"{type(source).__name__} has no 2-D convolution, so there are no filters to show")
         return Filters(weights)
-    records = list(getattr(source, "records", source))
+    records = getattr(source, "records", source)
+    if not isinstance(records, Sequence) or not all(hasattr(record, "filters") for record in records):
+        raise TypeError(f"filters takes an nn.Module, a run or its records, not {type(source).__name__}")
     if not records or not records[0].filters:
         what = "kept no filters; name layers: fit(..., keep_filters=[...])" if records else "is empty; train first"
         raise ValueError(f"this list of records {what}")
@@ -64,10 +67,11 @@ def filters(source: nn.Module | Sequence) -> Filters:
 
 def filters_of(model: nn.Module) -> dict[str, np.ndarray]:
     """Return layer -> float32 [out_channels, in_channels / groups, height, width] of a model, {} if it has none."""
-    return {name: _copy(layer.weight) for name, layer in model.named_modules() if _is_conv(layer)}
+    return {name: _copy(layer.weight) for name, layer in model.named_modules() if is_convolution(layer)}
 
 
-def _is_conv(layer: nn.Module) -> bool:
+def is_convolution(layer: nn.Module) -> bool:
+    """Return whether a layer holds filters of a 2-D convolution; a transposed one does not."""
     weight = getattr(layer, "weight", None)  # not only nn.Conv2d: LeNet of 1998 has a convolution of its own
     return isinstance(weight, Tensor) and weight.ndim == 4 and not isinstance(layer, nn.ConvTranspose2d)
 

@@ -1,10 +1,31 @@
 """Look inside a network while it runs, and leave it exactly as it was."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+
+
+def check_module(model: nn.Module) -> None:
+    """Raise TypeError unless `model` is an nn.Module."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"the model must be an nn.Module, not {type(model).__name__}; create_model makes one from a name"
+        )
+
+
+@contextmanager
+def same_random_numbers_after(devices: Iterable[torch.device]) -> Iterator[None]:
+    """Give back, after the block, the random numbers of the processor and of those `devices` that have their own."""
+    devices = set(devices)
+    mps = torch.mps.get_rng_state() if any(device.type == "mps" for device in devices) else None
+    with torch.random.fork_rng([device for device in devices if device.type == "cuda"]):
+        try:
+            yield
+        finally:
+            if mps is not None:
+                torch.mps.set_rng_state(mps)
 
 
 @contextmanager
@@ -13,15 +34,19 @@ def untouched(model: nn.Module) -> Iterator[None]:
 
     Given back, also after an exception: the training mode of every module, every buffer (the running means of
     batch normalisation, for instance), the grad mode and the random numbers of the processor and of the model's GPU.
+
+    Raises:
+        TypeError: it is no nn.Module.
     """
+    check_module(model)
     training = [(module, module.training) for module in model.modules()]
     buffers = [
         (module, name, buffer, buffer.clone())
         for module in model.modules()
         for name, buffer in module.named_buffers(recurse=False)
     ]
-    gpus = {parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"}
-    with torch.random.fork_rng(devices=list(gpus)), torch.no_grad():
+    devices = {parameter.device for parameter in model.parameters()}
+    with same_random_numbers_after(devices), torch.no_grad():
         try:
             model.eval()
             yield
@@ -44,8 +69,10 @@ def capture(model: nn.Module, layers: Sequence[str] | None = None) -> Iterator[d
     tensors are left out. The model is `untouched`, and no hook stays behind.
 
     Raises:
+        TypeError: the model is no nn.Module.
         ValueError: a name is not a layer of the model; the message lists those that are.
     """
+    check_module(model)
     modules = {name: module for name, module in model.named_modules() if name}
     if layers is None:
         layers = [name for name, module in modules.items() if next(module.children(), None) is None]

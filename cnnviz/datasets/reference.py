@@ -49,10 +49,12 @@ def measured(experiment: str, scale: str = "full", **keys) -> list[dict]:
     """Return the measured cells of an experiment, possibly none: `measured("lenet", model="lenet5", dataset="mnist")`.
 
     Each is one result of `python -m cnnviz.training` as written in data/results; `keys` choose by equality. The
-    fields: model, dataset, seed, recipe, hardware, torch, date, records (one dict an epoch), final.
+    fields: model, dataset, seed, recipe, hardware, torch, date, records (one dict an epoch), final, and seeds_planned:
+    fewer cells than that are a part of what was planned.
     """
     path = RESULTS / f"{experiment}-{scale}.json"
     if not path.exists():
         return []
-    cells = json.loads(path.read_text("utf-8"))["cells"]
+    table = json.loads(path.read_text("utf-8"))
+    cells = [cell | {"seeds_planned": table["seeds_planned"]} for cell in table["cells"]]
     return [cell for cell in cells if all(cell[key] == value for key, value in keys.items())]

@@ -1,7 +1,6 @@
 """How an nn.Module is checked: its parameters by layer, then its output for the same weights; it is left as it was."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
 
@@ -10,13 +9,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.parameter import is_lazy
 
+from cnnviz.analysis.hooks import untouched
 from cnnviz.exercises.check import Mistake, Verdict, cases, compare, fail
 from cnnviz.exercises.verdict import show
 
 
 def module_fault(exercise: str, module: nn.Module, names: dict[str, torch.Size]) -> Verdict | None:
     """What is wrong with a module's parameters, by layer; None where they have the right shapes in the right order."""
-    if module is ... or _untouched(module):
+    if module is ... or _unwritten(module):
         return fail(exercise, "not written yet", "Put your layers in the place of the three dots.")
     if not isinstance(module, nn.Module):
         return fail(exercise, "not a module", f"Pass an nn.Module, an object and not its class, not {show(module)}.")
@@ -36,12 +36,12 @@ def module_fault(exercise: str, module: nn.Module, names: dict[str, torch.Size])
     return None
 
 
-def _untouched(module: nn.Module) -> bool:
+def _unwritten(module: nn.Module) -> bool:
     """Whether it is a module without a parameter whose forward still comes to three dots."""
     if not isinstance(module, nn.Module) or list(module.parameters()):
         return False
     try:
-        with torch.random.fork_rng(devices=[]):
+        with untouched(module):
             return module(torch.zeros(1)) is ...
     except Exception:  # whatever is wrong with it, it has been written
         return False
@@ -70,18 +70,5 @@ def compare_modules(
     device = next(module.parameters()).device
     draw = torch.Generator().manual_seed(6)
     images = cases("images", *[(torch.randn(shape, generator=draw).to(device),) for shape in shapes])
-    with _as_it_was(module):
+    with untouched(module):
         return compare(exercise, partial(functional_call, module, own), right, images, mistakes)
-
-
-@contextmanager
-def _as_it_was(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients inside; every part's mode is restored."""
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for part, mode in modes:
-            part.training = mode

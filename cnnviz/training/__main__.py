@@ -23,7 +23,7 @@ from cnnviz.training.results import Results
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run missing cells; return the exit status: 0, or 1 where data was missing, or 2 where full needs a GPU."""
+    """Run missing cells; return the exit status: 0, or 1 where data is missing or damaged, 2 where full needs a GPU."""
     options = _parse(arguments)
     device = as_device(options.device)
     print(f"Device: {device.type} ({hardware(device)}).")
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     for cell in missing:
         try:
             run = _start(cell, device)
-        except DatasetNotFoundError as error:
+        except (DatasetNotFoundError, ValueError) as error:  # no file, or a damaged one
             print(f"Left out {cell.name}: {error}")
             absent = True
             continue

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnviz.analysis.evaluate import check_fit, evaluate
+from cnnviz.analysis.filters import is_convolution
+from cnnviz.analysis.hooks import same_random_numbers_after
 from cnnviz.datasets import ImageSet
 from cnnviz.training.batches import Batches
 from cnnviz.training.device import as_device
@@ -119,15 +121,14 @@ class Run(Iterator[EpochRecord]):
                 torch.enable_grad(),
             ):
                 record = self._first_record() if epoch == 0 else self._train_and_test(epoch)
+            if record is None:
+                raise StopIteration
+            self._checkpoint = self._snapshot([*self._checkpoint["records"], record])
         except BaseException as error:
             self._restore()
             if isinstance(error, KeyboardInterrupt):
                 print(f"Interrupted. {self.describe()}")
             raise
-        if record is None:
-            self._restore()
-            raise StopIteration
-        self._checkpoint = self._snapshot([*self._checkpoint["records"], record])
         self._midway = False
         return record
 
@@ -174,6 +175,7 @@ class Run(Iterator[EpochRecord]):
         total, seen = len(self._batches), 0
         loss_sum = torch.zeros((), device=self.device)
         wrong = torch.zeros((), device=self.device, dtype=torch.int64)
+        self._optimizer.zero_grad()  # the learner may have called backward() before
         with _training_mode(self.model):
             for done, (images, labels) in enumerate(self._batches.epoch(self._epoch_seed(epoch)), 1):
                 self._set_lr(epoch - 1 + (done - 0.5) / total)
@@ -203,7 +205,10 @@ class Run(Iterator[EpochRecord]):
             seconds=seconds,
             images_per_second=images_per_second,
             num_classes=self.data.num_classes,
-            filters={name: _copy(self.model.get_submodule(name).weight) for name in self._layers},
+            filters={
+                name: self.model.get_submodule(name).weight.detach().to("cpu", torch.float32, copy=True)
+                for name in self._layers
+            },
         )
 
     def _set_lr(self, epoch: float) -> None:
@@ -216,32 +221,28 @@ class Run(Iterator[EpochRecord]):
 
     def _snapshot(self, records: list[EpochRecord]) -> dict:
         states = {"model": self.model.state_dict(), "optimizer": self._optimizer.state_dict()}
-        return {"records": records} | copy.deepcopy(states)
+        buffers = {name: buffer for name, buffer in self.model.named_buffers() if name not in states["model"]}
+        return {"records": records} | copy.deepcopy(states | {"buffers": buffers})
 
     def _restore(self) -> None:
         """Set model and optimizer back to the end of the last whole epoch."""
         self._optimizer.zero_grad()
         self.model.load_state_dict(self._checkpoint["model"])
+        for name, buffer in self._checkpoint.get("buffers", {}).items():  # not persistent; older checkpoints lack them
+            module, _, attribute = name.rpartition(".")
+            setattr(self.model.get_submodule(module), attribute, buffer.clone())
         self._optimizer.load_state_dict(copy.deepcopy(self._checkpoint["optimizer"]))  # it would share tensors
         self._midway = False
 
 
-def _is_filter(layer: nn.Module) -> bool:
-    return isinstance(getattr(layer, "weight", None), Tensor) and layer.weight.ndim == 4
-
-
 def _layers_to_keep(model: nn.Module, names: Sequence[str] | None) -> tuple[str, ...]:
-    layers = {name: layer.weight.numel() for name, layer in model.named_modules() if _is_filter(layer)}
+    layers = {name: layer.weight.numel() for name, layer in model.named_modules() if is_convolution(layer)}
     if names is None:
         return tuple(name for name, count in layers.items() if count <= MOST_WEIGHTS)
     for name in names:
         if name not in layers:
             raise ValueError(f"keep_filters names {name!r}; the convolution layers are {', '.join(layers) or 'none'}")
     return tuple(names)
-
-
-def _copy(weight: Tensor) -> Tensor:
-    return weight.detach().to("cpu", torch.float32, copy=True)
 
 
 @contextmanager
@@ -259,21 +260,26 @@ def _training_mode(model: nn.Module) -> Iterator[None]:
 @contextmanager
 def _channels_last(model: nn.Module, device: torch.device) -> Iterator[None]:
     """Hold filters channels last while a processor trains: LeNet-5 takes a quarter less time so (oneDNN)."""
-    if device.type == "cpu":
-        model.to(memory_format=torch.channels_last)
+    filters = [parameter for parameter in model.parameters() if parameter.ndim == 4 and device.type == "cpu"]
+    strides = [parameter.stride() for parameter in filters]
     try:
+        for parameter in filters:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         yield
     finally:
-        model.to(memory_format=torch.contiguous_format)
+        for parameter, stride in zip(filters, strides, strict=True):
+            if parameter.stride() != stride:
+                parameter.data = parameter.data.new_empty_strided(parameter.shape, stride).copy_(parameter.data)
 
 
 @contextmanager
 def _own_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
     """Draw torch's global random numbers (dropout's, for instance) from `seed`; afterwards they go on as before."""
-    gpus = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(gpus):
+    with same_random_numbers_after([device]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed GPUs that are not ours
-        for gpu in gpus:
-            with torch.cuda.device(gpu):
+        if device.type == "cuda":
+            with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
         yield

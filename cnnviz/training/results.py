@@ -30,7 +30,8 @@ class Results:
         rows = [row for row in self._rows(cell) if any(_is_of(row, other) for other in plan if other != cell)]
         rows.append(_row(cell, run))
         rows.sort(key=lambda row: next(place for place, other in enumerate(plan) if _is_of(row, other)))
-        table = {"experiment": cell.experiment, "scale": cell.scale, "cells_planned": len(plan), "cells": rows}
+        planned = {"cells_planned": len(plan), "seeds_planned": len({other.seed for other in plan})}
+        table = {"experiment": cell.experiment, "scale": cell.scale, **planned, "cells": rows}
         self.folder.mkdir(parents=True, exist_ok=True)
         with whole_file(self._table(cell)) as partial:
             partial.write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", "utf-8")

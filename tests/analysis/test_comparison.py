@@ -44,7 +44,7 @@ def test_other_images_have_no_gap():
     assert "digits instead of mnist" in box.describe()
 
 
-def test_the_box_is_a_table_with_paper_and_provenance_and_leaves_out_what_was_not_measured():
+def test_the_box_is_a_table_with_paper_and_provenance_and_says_what_was_not_measured():
     box = comparison("lenet5_1998", "mnist", {"committed": [cell(0.01), cell(0.012, 2)], "not yet": []})
     lines = box._repr_markdown_().splitlines()
     assert lines[0] == "| | test error, mnist | gap | why |"
@@ -53,12 +53,20 @@ def test_the_box_is_a_table_with_paper_and_provenance_and_leaves_out_what_was_no
         "| **committed**: lenet5 on mnist, full, NVIDIA H200, seeds 0, 2, 2026-11-22 | 1.10 % (1.00 to 1.20) "
         "| +0.15 points | lenet5 instead of lenet5_1998 |"
     )
-    assert len(lines) == 4
+    assert lines[4:] == ["| **not yet** | not measured yet |  |  |"]
+    assert box.gap(box.measurements[1]) is None
     assert repr(box) == box.describe()
 
 
 def test_provenance_of_one_seed():
     assert provenance([cell(0.01)]) == "lenet5 on mnist, full, NVIDIA H200, seed 0, 2026-11-20"
+
+
+def test_a_part_of_the_planned_seeds_is_said_to_be_one():
+    partial, whole = cell(0.01, seeds_planned=3), [cell(0.01, seed, seeds_planned=2) for seed in (0, 1)]
+    assert ", seed 0 (1 of 3 seeds), 2026" in provenance([partial])
+    assert ", seeds 0, 1, 2026" in provenance(whole)
+    assert "(1 of 3 seeds)" in comparison("lenet5_1998", "mnist", {"committed": [partial]}).describe()
 
 
 def test_a_number_that_was_not_published_is_not_made_up():

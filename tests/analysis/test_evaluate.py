@@ -1,3 +1,5 @@
+import traceback
+
 import numpy as np
 import pytest
 import torch
@@ -163,6 +165,40 @@ def test_a_model_that_torch_refuses_is_named_with_the_shape():
 def test_a_model_without_logits_is_refused():
     with pytest.raises(ValueError, match=r"must return logits N, num_classes; for one image it gave \(1, 6, 28, 28\)"):
         evaluate(lenet5().c1, images, labels)
+
+
+class Own(nn.Module):
+    """A learner's network whose forward is a function of the images."""
+
+    def __init__(self, forward):
+        super().__init__()
+        self.layer, self.own_forward = nn.Linear(784, 10), forward
+
+    def forward(self, x):
+        return self.own_forward(self.layer, x)
+
+
+@pytest.mark.parametrize(("returned", "kind"), [(None, "NoneType"), ((1, 2), "tuple"), ([1], "list")])
+def test_a_forward_that_returns_no_tensor_is_told_so(returned, kind):
+    with pytest.raises(TypeError, match=rf"a tensor of logits N, num_classes, not {kind}; what does forward return"):
+        evaluate(Own(lambda layer, x: returned), images, labels)
+
+
+def test_a_model_of_another_precision_is_told_so():
+    with pytest.raises(ValueError, match=r"weights are torch.float64, images are torch.float32 .*say model.float\(\)"):
+        evaluate(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).double(), images, labels)
+
+
+def value_error(layer, x):
+    raise ValueError("mine")
+
+
+@pytest.mark.parametrize("forward", [value_error, lambda layer, x: layer(x)])
+def test_an_error_in_the_learners_forward_keeps_its_line(forward):
+    with pytest.raises(ValueError, match=r"mine|does not take images of shape 1 x 28 x 28") as caught:
+        evaluate(Own(forward), images, labels)
+    error = caught.value.__cause__ or caught.value
+    assert forward.__name__ in [frame.name for frame in traceback.extract_tb(error.__traceback__)]
 
 
 @pytest.mark.gpu

@@ -63,6 +63,12 @@ def test_bad_images_are_refused_in_one_line(model, images, message):
     assert not any(module._forward_hooks for module in model.modules())
 
 
+@pytest.mark.parametrize("wrong", ["lenet5", None, nn.Conv2d])
+def test_what_is_no_module_is_refused(wrong):
+    with pytest.raises(TypeError, match=r"must be an nn.Module, not (str|NoneType|type); create_model makes one"):
+        feature_maps(wrong, torch.zeros(1, 1, 8, 8))
+
+
 def test_a_layer_without_maps_is_refused(model):
     with pytest.raises(ValueError, match=r"layer 4 returns the shape \[1, 10\], not maps"):
         feature_maps(model, torch.zeros(1, 1, 8, 8), ["4"])

@@ -60,6 +60,13 @@ def test_a_source_without_filters_is_refused(source, message):
         filters(source)
 
 
+@pytest.mark.parametrize("wrong", [None, "lenet5", 3, [1, 2], nn.Conv2d])
+def test_what_has_no_filters_at_all_is_refused(wrong):
+    kind = type(wrong).__name__
+    with pytest.raises(TypeError, match=f"filters takes an nn.Module, a run or its records, not {kind}"):
+        filters(wrong)
+
+
 def test_an_unknown_layer_lists_the_valid_ones():
     with pytest.raises(ValueError, match="no filters of a layer 'c9'; there are c1"):
         filters(records(1))["c9"]

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.analysis.hooks import capture, untouched
+from cnnviz.analysis.hooks import capture, same_random_numbers_after, untouched
 
 
 class Counter(nn.Module):
@@ -82,6 +82,21 @@ def test_model_is_left_as_it_was_after_an_exception(context):
     with pytest.raises(RuntimeError, match="multiplied"), context(model):
         model(torch.randn(2, 1, 8, 8))
     assert_same(before, state(model))
+
+
+@pytest.mark.parametrize("context", [capture, untouched])
+def test_what_is_no_module_is_refused(context):
+    with pytest.raises(TypeError, match=r"must be an nn.Module, not str"), context("lenet5"):
+        pass
+
+
+def test_random_numbers_of_an_apple_gpu_are_given_back(monkeypatch):
+    state = [7]
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda: state[0])
+    monkeypatch.setattr(torch.mps, "set_rng_state", lambda before: state.__setitem__(0, before))
+    with same_random_numbers_after([torch.device("mps")]):
+        state[0] = 8
+    assert state == [7]
 
 
 def test_hooks_of_others_stay():

@@ -1,7 +1,9 @@
 """Data sets that are files: found, refused, downloaded, kept, replaced by a fallback."""
 
+import math
 import socket
 import traceback
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import URLError
 
@@ -10,7 +12,7 @@ import pytest
 import torch
 import torchvision.datasets
 
-from cnnviz.datasets import DATASETS, DatasetNotFoundError, folders, load_dataset
+from cnnviz.datasets import DATASETS, DatasetNotFoundError, folders, load_dataset, stored
 from cnnviz.datasets.stored import read_npz
 
 
@@ -126,6 +128,24 @@ def test_a_truncated_file_is_one_clear_error(folder, share):
         read_npz(path)
 
 
+@pytest.mark.parametrize("place", [8, 10])
+def test_an_encrypted_file_or_one_compressed_otherwise_is_one_clear_error(folder, place):
+    """Bytes 8 and 10 of an entry of a zip's directory are its flags and its method."""
+    path = folder / "mnist.npz"
+    np.savez(path, **arrays())
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + place] = 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"is not a data set: .*(encrypted|compression)"):
+        load_dataset("mnist")
+
+
+def test_a_home_that_does_not_exist_is_one_clear_error(monkeypatch):
+    monkeypatch.setenv("CNNVIZ_DATA", "~nouser/data")
+    with pytest.raises(ValueError, match=r"CNNVIZ_DATA \(='~nouser/data'\) names no folder"):
+        load_dataset("mnist")
+
+
 def test_a_flipped_byte_is_found(folder):
     path = folder / "mnist.npz"
     np.savez(path, **arrays())
@@ -187,7 +207,17 @@ def test_a_data_folder_is_made_where_there_is_none(folder, downloads):
     assert (folder / "mnist.npz").exists()
 
 
-def test_a_folder_that_cannot_be_written_leaves_the_data_in_memory_and_says_so(folder, downloads, monkeypatch, capsys):
+def test_a_folder_without_permission_leaves_the_data_in_memory_and_says_so(folder, downloads, monkeypatch, capsys):
+    def refuse(path, *args, **options):  # root may write everywhere, so the permissions of a real folder say nothing
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    assert load_dataset("mnist").x_train.shape == (20, 1, 28, 28)
+    assert "downloaded again next time: cannot write mnist.npz into" in capsys.readouterr().out
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_folder_leaves_the_data_in_memory_and_says_so(folder, downloads, capsys):
     folder.rmdir()
     folder.write_text("a file where the folder should be")
     assert load_dataset("mnist").x_train.shape == (20, 1, 28, 28)
@@ -213,6 +243,68 @@ def test_a_broken_download_leaves_nothing_behind(folder, monkeypatch, error):
     assert list(folder.iterdir()) == []
     assert not any(root.exists() for root in seen)
     assert socket.getdefaulttimeout() is None
+
+
+@pytest.fixture
+def packets_dropped(monkeypatch):
+    """A network that never answers: 8 addresses a name, and a clock that waiting moves on. Returns the attempts."""
+    clock, attempts = [1e6], []
+
+    def connect(address, timeout, **options):
+        attempts.append(address)
+        clock[0] += timeout
+        raise TimeoutError("timed out")
+
+    places = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"192.0.2.{k}", 443)) for k in range(8)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: places)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(stored, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(stored._Connections, "failed_at", -math.inf)
+    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    return clock, attempts
+
+
+def test_a_network_that_drops_packets_is_given_up_in_seconds_and_left_alone_for_a_while(folder, packets_dropped):
+    clock, attempts = packets_dropped
+    connect = socket.create_connection
+    with pytest.raises(DatasetNotFoundError, match=r"timed out|does not answer"):
+        load_dataset("mnist")
+    assert clock[0] - 1e6 <= 10
+    assert attempts
+    before = len(attempts), clock[0]
+    with pytest.raises(DatasetNotFoundError, match="there was no network a moment ago"):
+        load_dataset("fashion_mnist")
+    assert (len(attempts), clock[0]) == before
+    clock[0] += 61
+    with pytest.raises(DatasetNotFoundError, match=r"timed out|does not answer"):
+        load_dataset("mnist")
+    assert len(attempts) > before[0]
+    assert socket.create_connection is connect
+
+
+def test_a_second_address_that_answers_is_used(packets_dropped):
+    left, right = socket.socketpair()
+
+    def connect(address, timeout, **options):
+        if address[0] != "192.0.2.1":
+            raise ConnectionRefusedError("refused")
+        return left
+
+    with left, right:
+        assert stored._Connections(connect)(("somewhere", 443)) is left
+        assert left.gettimeout() == stored.SILENCE
+
+
+def test_without_download_only_files_are_looked_for(folder, downloads, capsys):
+    with pytest.raises(DatasetNotFoundError, match=r"mnist is not on this machine .*download=False") as caught:
+        load_dataset("mnist", download=False)
+    assert_short(caught.value)
+    assert load_dataset("mnist", fallback="digits", download=False).note.endswith("of mnist: no file and no download")
+    assert downloads == []
+    np.savez(folder / "mnist.npz", **arrays())
+    assert load_dataset("mnist", download=False).name == "mnist"
+    assert load_dataset("digits", download=False).name == "digits"
 
 
 def test_an_unknown_name_lists_the_known_ones():

@@ -177,6 +177,25 @@ def test_a_block_whose_weights_are_zero_is_judged_by_what_it_does():
     assert ch05.check_first_block(block).mistake == "other activation"
 
 
+class Counting(nn.Sequential):
+    """Counts its calls in a buffer."""
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
+        self.register_buffer("calls", torch.zeros(()), persistent=False)
+
+    def forward(self, x):
+        self.calls += 1
+        return super().forward(x)
+
+
+def test_buffers_and_random_numbers_are_left_as_they_were():
+    model, random_state = Counting(), torch.get_rng_state()
+    assert ch05.check_first_block(model).passed
+    assert model.calls == 0
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
 class Failing(OwnLeNet):
     def forward(self, x):
         self.layers[0](x)

@@ -47,7 +47,8 @@ def figures(table):
 def test_a_table_holds_what_design_asks_of_a_result(run_command):
     status, table = run_command()
     assert status == 0
-    assert (table["experiment"], table["scale"], table["cells_planned"]) == ("tiny", "quick", 2)
+    assert (table["experiment"], table["scale"]) == ("tiny", "quick")
+    assert (table["cells_planned"], table["seeds_planned"]) == (2, 2)
     for seed, cell in enumerate(table["cells"]):
         assert (cell["model"], cell["dataset"], cell["seed"], cell["recipe"]) == (
             "lenet5",
@@ -115,7 +116,7 @@ def test_a_partial_table_says_how_many_cells_were_planned(run_command, monkeypat
     with pytest.raises(KeyboardInterrupt):
         run_command()
     table = json.loads((tmp_path / "results" / "tiny-quick.json").read_text("utf-8"))
-    assert table["cells_planned"] == 2
+    assert (table["cells_planned"], table["seeds_planned"]) == (2, 2)
     assert [cell["seed"] for cell in table["cells"]] == [0]
 
 
@@ -141,6 +142,15 @@ def test_missing_data_leaves_its_cells_out_and_says_so(run_command, monkeypatch,
     monkeypatch.setattr(command, "load_dataset", missing)
     assert run_command() == (1, None)
     assert "Left out tiny-quick-lenet5-digits-0: digits is not on this machine" in capsys.readouterr().out
+
+
+def test_a_damaged_file_leaves_its_cells_out_and_says_so(run_command, monkeypatch, capsys):
+    def damaged(name):
+        raise ValueError("digits.npz is not a data set")
+
+    monkeypatch.setattr(command, "load_dataset", damaged)
+    assert run_command() == (1, None)
+    assert "Left out tiny-quick-lenet5-digits-0: digits.npz is not a data set" in capsys.readouterr().out
 
 
 def test_a_broken_checkpoint_is_said_and_begins_anew(run_command, tmp_path, capsys):
@@ -194,6 +204,7 @@ def test_committed_results_are_cells_of_the_present_tables():
         table = json.loads(path.read_text("utf-8"))
         planned = cells(table["experiment"], table["scale"])
         assert table["cells_planned"] == len(planned)
+        assert table["seeds_planned"] == len({cell.seed for cell in planned})
         keys = [cell.key() for cell in planned]
         for row in table["cells"]:
             assert {key: row[key] for key in keys[0]} in keys

@@ -12,6 +12,7 @@ from cnnviz.analysis import evaluate
 from cnnviz.datasets import ImageSet, load_dataset
 from cnnviz.models import lenet5, lenet5_1998
 from cnnviz.training import Recipe, fit
+from cnnviz.training.fit import _own_random_numbers
 
 RECIPE = Recipe(epochs=3, batch_size=32, lr=0.05, crop_padding=1, flip=0.5, weight_decay=1e-3)
 TIMES = ("seconds", "images_per_second", "filters")
@@ -34,6 +35,13 @@ def network(seed=0, dropout=0.5):
             nn.Dropout(dropout),
             nn.Linear(256, 10),
         )
+
+
+def seeded_lenet():
+    """LeNet-5, whose second convolution has more than one channel: there the layout in memory makes a difference."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        return lenet5()
 
 
 def weights(model):
@@ -59,10 +67,11 @@ def assert_as_undisturbed(model, run, undisturbed):
     assert figures(run) == undisturbed[1]
 
 
-def test_weights_are_those_of_a_plain_torch_loop(data):
+@pytest.mark.parametrize("build", [lambda: network(dropout=0), seeded_lenet])
+def test_weights_are_those_of_a_plain_torch_loop(data, build):
     """Without augmentation; the order of the images comes from a generator with the seed `seed * 10,007 + epoch`."""
     recipe = Recipe(epochs=2, batch_size=32, lr=0.05, weight_decay=1e-3)
-    ours, plain = network(dropout=0), network(dropout=0)
+    ours, plain = build(), build()
     records = list(fit(ours, data, recipe, device="cpu", seed=3))
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-3)
     x = (data.x_train / 255 - data.mean[:, None, None]) / data.std[:, None, None]
@@ -254,6 +263,89 @@ def test_modes_grad_and_layout_are_as_they_were(data, error):
     assert torch.is_grad_enabled()
 
 
+def test_gradients_that_the_learner_left_are_not_used(data, undisturbed):
+    model = network()
+    run = fit(model, data, RECIPE, device="cpu", seed=3)
+    F.cross_entropy(model(data.normalise(data.x_train[:50])), data.y_train[:50]).backward()
+    model[1].load_state_dict(network()[1].state_dict())  # that forward pass moved the running means
+    list(run)
+    assert_as_undisturbed(model, run, undisturbed)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_filters_lie_in_memory_as_they_did(data, layout, error):
+    model = seeded_lenet().to(memory_format=layout)
+    strides = [parameter.stride() for parameter in model.parameters()]
+    run = fit(model, data, RECIPE, device="cpu")
+    next(run)
+    if error:
+        break_after(run, 2, error)
+        with pytest.raises(error):
+            next(run)
+    else:
+        next(run)
+    assert [parameter.stride() for parameter in model.parameters()] == strides
+
+
+class Counting(nn.Sequential):
+    """Counts its calls in training in a buffer that no state_dict has, and replaces it each time."""
+
+    def __init__(self):
+        super().__init__(*network())
+        self.register_buffer("calls", torch.zeros(()), persistent=False)
+
+    def forward(self, x):
+        self.calls = self.calls + self.training
+        return super().forward(x)
+
+
+def test_buffers_that_are_not_persistent_go_back_with_the_rest(data):
+    model = Counting()
+    run = fit(model, data, RECIPE, device="cpu")
+    next(run), next(run)
+    assert model.calls == 7
+    break_after(run, 3, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        next(run)
+    assert model.calls == 7
+    next(run)
+    assert model.calls == 14
+
+
+def test_an_interrupt_while_the_epoch_is_kept_goes_back_as_well(data, undisturbed, monkeypatch):
+    model = network()
+    run = fit(model, data, RECIPE, device="cpu", seed=3)
+    next(run), next(run)
+    at_last_epoch = weights(model)
+
+    def interrupted(records):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_snapshot", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            next(run)
+    assert torch.equal(weights(model), at_last_epoch)
+    list(run)
+    assert_as_undisturbed(model, run, undisturbed)
+
+
+def test_an_apple_gpu_draws_from_the_seed(monkeypatch):
+    seeds = []
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda: 0)
+    monkeypatch.setattr(torch.mps, "set_rng_state", seeds.append)
+    monkeypatch.setattr(torch.mps, "manual_seed", seeds.append)
+    with _own_random_numbers(11, torch.device("mps")):
+        assert seeds == [11]
+    assert seeds == [11, 0]
+
+
+def test_a_transposed_convolution_has_no_filters_to_keep(data):
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ConvTranspose2d(2, 1, 3), nn.Flatten(), nn.Linear(784, 10))
+    assert list(next(fit(model, data, RECIPE, device="cpu")).filters) == ["0"]
+
+
 def test_it_trains_where_gradients_are_switched_off(data, undisturbed):
     """As in a widget's callback or a cell under no_grad: the switch belongs to the thread, and is given back."""
     model = network()
@@ -308,6 +400,11 @@ def test_a_record_describes_itself(data):
     assert "filters" not in repr(record)
 
 
+class Silent(nn.Module):
+    def forward(self, x):
+        """A forward pass whose return was forgotten."""
+
+
 @pytest.mark.parametrize(
     ("changes", "kind", "message"),
     [
@@ -319,6 +416,7 @@ def test_a_record_describes_itself(data):
         ),
         ({"model": nn.Flatten}, TypeError, "the model must be an nn.Module, not type; create_model makes one"),
         ({"model": lenet5(num_classes=7)}, ValueError, "labels run from 0 to 9; the model's 7 logits allow 0 to 6"),
+        ({"model": nn.Sequential(nn.Flatten(), Silent())}, TypeError, "tensor of logits N, num_classes, not NoneType"),
         ({"data": "mnist"}, TypeError, "takes a model, an ImageSet and a Recipe; data and recipe are str and Recipe"),
         ({"recipe": {"epochs": 3}}, TypeError, "data and recipe are ImageSet and dict"),
         ({"device": "cuda:99"}, ValueError, r"device \(='cuda:99'\) does not exist here"),
