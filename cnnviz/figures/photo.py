@@ -59,9 +59,10 @@ def plot_landscape(levels: np.ndarray) -> go.Figure:
     scene = {
         "xaxis_title": "column",
         "yaxis": {"title": "row", "autorange": "reversed"},
-        "zaxis": {"title": "grey level", "range": [0, 255]},
+        # no tick at 0: it would lie on the first tick of another axis
+        "zaxis": {"title": "grey level", "range": [0, 255], "tickvals": [50, 100, 150, 200, 250]},
         "aspectratio": {"x": 1, "y": levels.shape[0] / levels.shape[1], "z": 0.5},
-        "camera_eye": {"x": 0.9, "y": 1.4, "z": 1.2},
+        "camera_eye": {"x": 0.5, "y": -1.3, "z": 1.1},  # from below the photo: row 0 far away, column 0 on the left
     }
     words = f"Grey levels of {levels.shape[0]} x {levels.shape[1]} pixels as heights, {levels.min()} to {levels.max()}."
     return go.Figure(surface).update_layout(

@@ -24,7 +24,9 @@ def test_photos_stand_side_by_side_pixel_for_pixel():
 def test_a_landscape_has_the_value_of_each_pixel_as_its_height():
     figure = plot_landscape(GREY)
     np.testing.assert_array_equal(figure.data[0].z, GREY)
-    assert figure.layout.scene.yaxis.autorange == "reversed"  # row 0 is far away, as it is on top in the photo
+    assert figure.layout.scene.yaxis.autorange == "reversed"  # row 0 lies at the upper end of y,
+    assert figure.layout.scene.camera.eye.y < 0  # which is far away: the photo is not upside down
+    assert 0 not in figure.layout.scene.zaxis.tickvals  # it would lie on the first tick of another axis
     assert figure.layout.meta == "Grey levels of 3 x 4 pixels as heights, 0 to 11."
 
 
