@@ -62,26 +62,30 @@ class TrainingMonitor(Explorer):
             raise TypeError(f"watch takes the Run that fit(...) returns, not {type(run).__name__}")
         if not self._shown:
             display(self)
-        self._begin(run)
+        iter(run)  # forgets an earlier stop; `for` would also forget one that comes from here on
+        with self._lock:
+            self._begin(run)
         state, before = "failed", run.on_batch
         run.on_batch = self._on_batch
         try:
-            for record in run:
+            while (record := next(run, None)) is not None:
                 self._add(record)
             state = "finished" if len(run.records) > run.recipe.epochs else "stopped"
         except KeyboardInterrupt:
             state = "interrupted"  # by hand, as a way to stop: the cells below go on with the records
         finally:
-            run.on_batch, self._run = before, None
-            self._state = state
+            with self._lock:
+                run.on_batch, self._run = before, None
+                self._state = state
             self._description = self.describe()
         return run.records
 
     def stop(self) -> None:
         """Stop the run after its current batch; does nothing when none is running."""
-        if self._run is not None:
-            self._state = "stopping"
-            self._run.stop()
+        with self._lock:
+            if self._run is not None:
+                self._state = "stopping"
+                self._run.stop()
 
     def describe(self) -> str:
         """Say how far the run is, its last and its best figures, and what is wrong with it."""

@@ -1,4 +1,6 @@
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -96,6 +98,48 @@ def test_the_button_stops_after_the_current_batch_and_watching_again_goes_on(dat
     for _ in reference:
         pass
     assert torch.equal(run.model.layer.weight, reference.model.layer.weight)
+
+
+def test_a_stop_that_is_pressed_at_once_is_not_lost(data):
+    run, monitor = start(data), TrainingMonitor()
+    press = lambda change: change.new == "running" and monitor.stop()  # noqa: E731
+    monitor.observe(press, "_state")
+    assert monitor.watch(run) == []
+    assert monitor._state == "stopped"
+    monitor.unobserve(press, "_state")
+    assert len(monitor.watch(run)) == 4
+
+
+def test_a_stop_that_meets_the_end_of_the_run_neither_fails_nor_lasts(data):
+    ended, inside = threading.Event(), threading.Event()
+
+    class Slow(TrainingMonitor):
+        @property
+        def _run(self):
+            run = self._watched
+            if threading.current_thread() is not threading.main_thread():
+                inside.set()
+                ended.wait(0.3)  # passes in vain: `watch` waits until `stop` is through
+            return run
+
+        @_run.setter
+        def _run(self, run):
+            self._watched = run
+
+    monitor = Slow()
+    with ThreadPoolExecutor() as pool:
+        pressed = []
+
+        def press(done, total):
+            if not pressed and len(monitor._all) == 3 and done == total:
+                pressed.append(pool.submit(monitor.stop))
+                assert inside.wait(5)
+
+        monitor._on_batch = press
+        monitor.watch(start(data))
+        ended.set()
+        pressed[0].result(5)
+    assert monitor._state == "finished"
 
 
 def test_interrupting_the_cell_does_the_same_as_the_button(data):
