@@ -1,6 +1,8 @@
 """PhotoFilterExplorer: a real photo through a filter, its borders and its noise, under the learner's hands."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import traitlets
@@ -12,7 +14,8 @@ from cnnviz.analysis.photo_filter import PADDING_MODES, PhotoFilter, edge_magnit
 from cnnviz.widgets.explorer import Explorer, IllegalSettingError, module, style
 
 SIZES = (3, 5)
-FILTERS = (*KERNELS, "edited", "edge magnitude", "median")
+WITHOUT_CELLS = ("edge magnitude", "median")
+FILTERS = (*KERNELS, "edited", *WITHOUT_CELLS)
 DISPLAYS = ("auto", "photo", "signed", "absolute")
 ZOOMS = ("whole photo", "top left", "top right", "bottom left", "bottom right")
 RANGES = {"strength": (0, 3), "amount": (0, 100), "seed": (0, 99)}
@@ -30,7 +33,8 @@ class PhotoFilterExplorer(Explorer):
         longest: pixels of the longest side, at most 512; a larger photo is shrunk by averaging, and the widget says so.
         filter: a name of KERNELS, "edited", "edge magnitude" (both Sobel responses) or "median" (no convolution).
         kernel_size: 3 or 5.
-        weight: [3, 3] or [5, 5]; setting it sets `kernel_size`, and `filter` to "edited".
+        weight: [3, 3] or [5, 5]; setting it sets `kernel_size`, and `filter` to "edited". The array is read-only:
+            set a whole new one.
         padding_mode: "zeros", "reflect", "replicate", "circular" or "valid" (none, the result is smaller).
         strength: 0 (the photo) to 3; 1 is the filter.
         noise: "none", "gaussian" (`amount` in grey levels) or "salt and pepper" (`amount` in percent of the pixels).
@@ -45,7 +49,7 @@ class PhotoFilterExplorer(Explorer):
 
     filter = traitlets.Enum(FILTERS, "gaussian").tag(sync=True)
     kernel_size = traitlets.Enum(SIZES, 3).tag(sync=True)
-    weight = traitlets.Any().tag(
+    weight = traitlets.TraitType().tag(  # no Any: that lets None pass unchecked
         sync=True, to_json=lambda array, _: array.tolist(), from_json=lambda lists, _: np.array(lists, dtype=np.float64)
     )
     padding_mode = traitlets.Enum(PADDING_MODES, "zeros").tag(sync=True)
@@ -66,10 +70,10 @@ class PhotoFilterExplorer(Explorer):
     def __init__(self, image=None, *, longest: int = 256, **controls):
         if not SMALLEST <= longest <= LONGEST:
             raise ValueError(f"longest (={longest}) must lie in {SMALLEST}..{LONGEST} pixels")
-        self._longest = longest
+        self._longest, self._following = longest, False
         loaded = self._load("camera" if image is None else image)
         if "weight" in controls:
-            controls = {"kernel_size": len(_cells(controls["weight"])), "filter": "edited"} | controls
+            controls = _with_own_cells(**controls)
         height, width, _ = self._size = loaded["_shape"]
         super().__init__(**({"pixel": (height // 2, width // 2)} | controls))
         if "pixel" not in controls:
@@ -129,12 +133,27 @@ class PhotoFilterExplorer(Explorer):
 
     def _changed(self, change) -> None:
         """Keep filter, kernel size and cells in step, as `changed` does in the browser."""
-        with self.hold_trait_notifications():
+        with self._follow() as following, self.hold_trait_notifications():
             if change.name == "weight":
                 self.kernel_size = len(self.weight)
-                if self.filter in KERNELS and not np.array_equal(self.weight, _preset(self.filter, self.kernel_size)):
+                hidden = following and self.filter in WITHOUT_CELLS  # only refitted to another size
+                if not hidden and not _is_preset(self.filter, self.weight):
                     self.filter = "edited"
             self._fill()
+
+    @contextmanager
+    def _follow(self) -> Iterator[bool]:
+        """Mark the block as one where cells follow the other controls; yields whether it was marked already."""
+        before, self._following = self._following, True
+        try:
+            yield before
+        finally:
+            self._following = before
+
+    def set_state(self, sync_data: dict) -> None:
+        """Take a change from the browser, where the cells have followed the other controls already."""
+        with self._lock, self._follow():
+            super().set_state(sync_data)
 
     def _to_corner(self) -> None:
         """Write out the outermost pixel of a zoomed corner: its window leaves the photo."""
@@ -152,7 +171,7 @@ class PhotoFilterExplorer(Explorer):
 
     @traitlets.default("weight")
     def _default_weight(self):
-        return _preset("gaussian", 3)
+        return _cells(_preset("gaussian", 3))
 
     @property
     def input(self) -> np.ndarray:
@@ -189,7 +208,7 @@ class PhotoFilterExplorer(Explorer):
     def describe(self) -> str:
         """Say what the filter does to the photo, and how far noise and result are from the clean photo."""
         filtered = self.filtered
-        name = self.filter if self.filter in FILTERS[-2:] else f"{self.filter} kernel"
+        name = self.filter if self.filter in WITHOUT_CELLS else f"{self.filter} kernel"
         words = filtered.describe().removeprefix(filtered.name)
         sentence = f"{name}, {self.kernel_size} x {self.kernel_size}{words}"
         if self.noise == "none":
@@ -238,13 +257,31 @@ def _preset(name: str, size: int) -> np.ndarray:
     return kernel(name, size).astype(np.float64)
 
 
+def _is_preset(name: str, cells: np.ndarray) -> bool:
+    return name in KERNELS and np.array_equal(cells, _preset(name, len(cells)))
+
+
+def _with_own_cells(*, weight, filter: str = "edited", **controls) -> dict:
+    """The controls that a weight given at the start implies.
+
+    Raises:
+        IllegalSettingError: it is given together with another filter.
+    """
+    cells = _cells(weight)
+    if filter != "edited" and not _is_preset(filter, cells):
+        raise IllegalSettingError(f"filter={filter!r} does not have the weight that is given; leave one of them out")
+    return {"kernel_size": len(cells)} | controls | {"filter": filter, "weight": cells}
+
+
 def _cells(value) -> np.ndarray:
+    """A read-only copy: a cell that is set in place would change here and not in the browser."""
     try:
         cells = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise IllegalSettingError(f"weight must be rows of numbers of equal length, got {value!r}") from None
     if cells.shape not in [(k, k) for k in SIZES] or not np.isfinite(cells).all():
         raise IllegalSettingError(f"weight must hold 3 x 3 or 5 x 5 finite numbers, got shape {cells.shape}: {value!r}")
+    cells.setflags(write=False)
     return cells
 
 

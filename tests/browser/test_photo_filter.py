@@ -106,15 +106,19 @@ def test_arithmetic_noise_and_code_agree_with_torch_on_330_random_settings(impor
 
 def test_the_sum_that_is_written_out_is_the_value_of_the_result(import_module):
     rng = random.Random(5)
-    widgets = [random_widget(rng, GREY) for _ in range(150)]
-    theirs = in_the_browser(import_module(PhotoFilterExplorer._esm), [GREY], [0] * 150, widgets)
+    images = [GREY, COLOUR]
+    which = [i % 2 for i in range(150)]
+    widgets = [random_widget(rng, images[i]) for i in which]
+    theirs = in_the_browser(import_module(PhotoFilterExplorer._esm), images, which, widgets)
     left_out = 0
     for widget, browser in zip(widgets, theirs, strict=True):
+        red = widget.output if widget.output.ndim == 2 else widget.output[..., 0]
         edge = widget.kernel_size // 2 if widget.padding_mode == "valid" else 0
         row, column = (i - edge for i in widget.pixel)
         if 0 <= row < widget.output.shape[0] and 0 <= column < widget.output.shape[1]:
             last = float(browser["written"].rstrip(".").rpartition("= ")[2])
-            assert last == pytest.approx(widget.output[row, column], abs=0.06)
+            assert last == pytest.approx(red[row, column], abs=0.06)
+            assert browser["written"].startswith("Row" if widget.output.ndim == 2 else "Red plane, row")
         else:
             left_out += 1
             assert "the window would leave the photo" in browser["written"]

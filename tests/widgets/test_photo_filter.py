@@ -74,6 +74,44 @@ def test_edited_cells_are_kept_in_the_middle_when_the_size_changes():
     assert widget.kernel_size == 5
 
 
+@pytest.mark.parametrize("filter", ["median", "edge magnitude"])
+def test_a_weight_replaces_a_filter_without_cells_but_another_size_does_not(filter):
+    widget = PhotoFilterExplorer(GREY, filter=filter)
+    widget.kernel_size = 5
+    assert (widget.filter, widget.weight.shape) == (filter, (5, 5))
+    cells = widget.weight[1:-1, 1:-1].tolist()
+    widget.set_state({"kernel_size": 3, "weight": cells})  # what the browser sends
+    assert (widget.filter, widget.weight.tolist()) == (filter, cells)
+    widget.set_state({"filter": "edited"})
+    widget.set_state({"filter": filter, "weight": np.ones((3, 3)).tolist()})  # two changes that it sent as one
+    assert widget.filter == filter
+    widget.weight = np.ones((3, 3))
+    assert widget.filter == "edited"
+    np.testing.assert_array_equal(widget.output, photo_filter(GREY, np.ones((3, 3))).result)
+
+
+def test_a_weight_given_beside_another_filter_is_refused():
+    for filter in ("box", "median"):
+        with pytest.raises(ValueError, match=f"filter='{filter}' does not have the weight that is given"):
+            PhotoFilterExplorer(GREY, weight=np.ones((3, 3)), filter=filter)
+    assert PhotoFilterExplorer(GREY, weight=kernel("box", 5), filter="box").kernel_size == 5
+    assert PhotoFilterExplorer(GREY, weight=np.ones((3, 3)), filter="edited").weight.sum() == 9
+
+
+def test_a_cell_cannot_be_set_behind_the_back_of_the_browser():
+    widget = PhotoFilterExplorer(GREY)
+    for weight in (None, np.ones((3, 3)), np.eye(5)):
+        if weight is not None:
+            widget.weight = weight
+            weight[0, 0] = 7  # a copy: the learner's own array stays free
+        before = widget.weight.copy()
+        with pytest.raises(ValueError, match="read-only"):
+            widget.weight[0, 0] = 7
+        np.testing.assert_array_equal(widget.weight, before)
+    widget.filter = "sobel x"
+    assert not widget.weight.flags.writeable
+
+
 def test_a_weight_can_be_given_at_the_start():
     widget = PhotoFilterExplorer(GREY, weight=np.eye(5) / 5)
     assert (widget.filter, widget.kernel_size) == ("edited", 5)
@@ -91,6 +129,7 @@ def test_a_weight_can_be_given_at_the_start():
         ("weight", [[1, 2], [3, 4]], r"3 x 3 or 5 x 5 finite numbers, got shape \(2, 2\)"),
         ("weight", [[1, 2], [3]], "rows of numbers of equal length"),
         ("weight", np.full((3, 3), np.nan), "finite numbers"),
+        ("weight", None, r"3 x 3 or 5 x 5 finite numbers, got shape \(\)"),
         ("filter", "blur", "'filter' trait .* expected any of .*'identity'"),
         ("kernel_size", 4, r"expected any of \[3, 5\], not the int 4"),
         ("padding_mode", "mirror", "expected any of"),
