@@ -14,7 +14,7 @@ FILES = ["README.md", "notebooks/00_start_here.ipynb", "notebooks/05_lenet.ipynb
 # Words around a published number, model, quantity.
 CLAIMS = [
     (r"that network makes (\S+) % errors", "lenet5_1998", "test error, mnist"),
-    (r"a network with (\S+) weights read", "lenet5_1998", "parameters"),
+    (r"LeNet-5, has (\S+) parameters", "lenet5_1998", "parameters"),
     (r"wrong on handwritten digits: (\S+) percent", "lenet5_1998", "test error, mnist"),
     (r"high-school students: (\S+) to learn from", "lenet5_1998", "training images, mnist"),
     (r"The paper counts (\S+)\.", "lenet5_1998", "parameters"),
