@@ -19,7 +19,7 @@ PASSES = 2
 
 EXPLORER = """
 from cnnviz.widgets.convolution import ConvolutionExplorer
-ConvolutionExplorer(input_size=9, kernel_size=3, kernels=["sobel x"])
+ConvolutionExplorer(kernels=["sobel x"])  # 7 x 7, as in the chapters
 """
 # What most courses do: an ipywidgets slider, an Output, and a figure drawn anew for every position.
 REDRAWN = """
@@ -30,7 +30,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-image = (np.arange(81) % 10).reshape(9, 9).astype(float)
+image = (np.arange(49) % 10).reshape(7, 7).astype(float)
 kernel = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 slider = ipywidgets.IntSlider(1, 1, 5, description="stride")
 picture = ipywidgets.Output()

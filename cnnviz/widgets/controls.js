@@ -14,6 +14,16 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** Write a text, unless it stands there: even the same text, written again, has to be laid out again. */
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Set an attribute, unless it has that value. */
+export function setAttribute(node, name, value) {
+  if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+}
+
 // JupyterLab takes the arrow keys away from an input that does not carry this mark itself.
 const KEYS = { "data-lm-suppress-shortcuts": "true" };
 let serial = 0;
@@ -30,9 +40,9 @@ export function slider({ name, label, min, max, step = 1, format = String, onCha
   input.addEventListener("input", () => {
     const wanted = Number(input.value);
     const value = Math.min(Math.max(wanted, legal.low), legal.high);
-    input.value = value;
-    shown.textContent = format(value);
-    why.textContent = wanted > value ? legal.why.high ?? "" : wanted < value ? legal.why.low ?? "" : "";
+    if (wanted !== value) input.value = value;
+    write(shown, format(value));
+    write(why, wanted > value ? legal.why.high ?? "" : wanted < value ? legal.why.low ?? "" : "");
     onChange(value);
   });
   return {
@@ -41,10 +51,10 @@ export function slider({ name, label, min, max, step = 1, format = String, onCha
       legal = { low, high, why: reasons };
       input.disabled = Boolean(disabled);
       root.classList.toggle("cnnviz-off", Boolean(disabled));
-      if (disabled) why.textContent = typeof disabled === "string" ? disabled : "";
-      else if (value !== low && value !== high) why.textContent = "";
+      if (disabled) write(why, typeof disabled === "string" ? disabled : "");
+      else if (value !== low && value !== high) write(why, "");
       if (Number(input.value) !== value) input.value = value;
-      shown.textContent = format(value);
+      write(shown, format(value));
     },
   };
 }
@@ -68,7 +78,7 @@ export function choice({ name, label, options, onChange }) {
       if (items) list(items);
       select.disabled = Boolean(disabled);
       root.classList.toggle("cnnviz-off", Boolean(disabled));
-      select.value = value;
+      if (select.value !== value) select.value = value;
     },
   };
 }
@@ -94,9 +104,9 @@ export function button({ name, label, title, onClick }) {
   return {
     root: input, input,
     set({ label: text, disabled = false, pressed = undefined }) {
-      if (text !== undefined && input.textContent !== text) input.textContent = text;
+      if (text !== undefined) write(input, text);
       input.disabled = Boolean(disabled);
-      if (pressed !== undefined) input.setAttribute("aria-pressed", pressed);
+      if (pressed !== undefined) setAttribute(input, "aria-pressed", pressed);
     },
   };
 }
@@ -161,23 +171,38 @@ export function oncePerFrame(paint) {
   };
 }
 
-/** Tie a view to its model: `read()` the traits, `write(changes)` them to Python, `changed` when Python changed them. */
+/**
+ * Tie a view to its model: `read()` the traits, `write(changes)` them to Python, `changed` when Python changed them.
+ * Python is told after the next frame: what the learner sees comes first.
+ */
 export function connect(model, names, changed) {
   let own = false;
+  let pending = {};
   const listener = () => { if (!own) changed(); };
   for (const name of names) model.on(`change:${name}`, listener);
+  const tell = () => {
+    const changes = pending;
+    pending = {};
+    if (Object.keys(changes).length === 0) return;
+    own = true;
+    try {
+      for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    } finally {
+      own = false;
+    }
+    model.save_changes();
+  };
+  const tellSoon = oncePerFrame(() => setTimeout(tell));
   return {
-    read: () => Object.fromEntries(names.map((name) => [name, model.get(name)])),
+    read: () => ({ ...Object.fromEntries(names.map((name) => [name, model.get(name)])), ...pending }),
     write(changes) {
-      own = true;
-      try {
-        for (const [name, value] of Object.entries(changes)) model.set(name, value);
-      } finally {
-        own = false;
-      }
-      model.save_changes();
+      Object.assign(pending, changes);
+      tellSoon();
     },
-    close: () => names.forEach((name) => model.off(`change:${name}`, listener)),
+    close() {
+      tell();
+      names.forEach((name) => model.off(`change:${name}`, listener));
+    },
   };
 }
 

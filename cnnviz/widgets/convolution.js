@@ -30,7 +30,7 @@ function render({ model, el }) {
       computed = null;
       if (timer === null) revealing = false;
     }
-    message.textContent = note;
+    write(message, note);
     paint();
     link.write(Object.fromEntries(changed.map((name) => [name, state[name]])));
   }
@@ -117,6 +117,7 @@ function render({ model, el }) {
   }
   async function copyCode() {
     details.open = true;
+    write(code, pytorch(state));
     getSelection()?.selectAllChildren(code);
     // Without a secure page there is no clipboard; the code is then selected, ready for Ctrl+C.
     const done = await navigator.clipboard?.writeText(pytorch(state)).then(() => true, () => false);
@@ -126,27 +127,25 @@ function render({ model, el }) {
 
   // The page
   const heading = element("div", { class: "cnnviz-formula cnnviz-size" });
-  const sum = element("div", { class: "cnnviz-formula cnnviz-sum", tabindex: 0, "aria-label": "the sum of products of this step" });
+  const sum = element("div", { class: "cnnviz-formula cnnviz-sum" });
   const pointed = element("div", { class: "cnnviz-formula cnnviz-pointed" });
   const message = element("div", { class: "cnnviz-why", role: "status" });
   const code = element("pre", { class: "cnnviz-code", tabindex: 0 });
-  const details = element("details", {}, element("summary", { text: "the same in PyTorch" }), code);
+  const details = element("details", { ontoggle: () => paint() }, element("summary", { text: "the same in PyTorch" }), code);
   const spoken = announcer();
-  const panel = (name) => element("g", {
+  // Each panel is a picture of its own, one upon the other: what does not change is not painted again.
+  const layer = (attributes) => element("svg", { class: "cnnviz-layer", ...attributes });
+  const panel = (name) => layer({
     tabindex: 0, role: "application", "data-panel": name, ...KEYS, onkeydown: (event) => key(event, name),
     onfocus: () => { if (cursor?.panel !== name) point({ panel: name, channel: 0, row: 0, column: 0 }); },
     onblur: () => point(null),
   });
   const panels = { left: panel("left"), kernel: panel("kernel"), right: panel("right") };
-  const signs = element("g", { "pointer-events": "none" });
-  const marks = element("g", { "pointer-events": "none" });
-  const hatch = element("defs");
-  hatch.innerHTML = HATCH;
-  const svg = element("svg", {
+  const [signs, marks] = [layer({ "aria-hidden": "true" }), layer({ "aria-hidden": "true" })];
+  const stage = element("div", {
     class: "cnnviz-drawing", role: "group", onpointermove: (event) => point(hit(event)), onpointerleave: () => point(null),
     onclick: (event) => select(hit(event)), ondblclick: (event) => edit(hit(event)),
-  }, hatch, ...Object.values(panels), signs, marks);
-  const stage = element("div", { class: "cnnviz-stage" }, svg);
+  }, ...Object.values(panels), signs, marks);
   const root = element("div", { class: "cnnviz cnnviz-convolution" },
     element("div", { class: "cnnviz-controls" }, ...Object.values(controls).map((control) => control.root)),
     message, stage, sum,
@@ -156,7 +155,7 @@ function render({ model, el }) {
 
   // Pointer and keyboard
   function hit(event) {
-    const box = svg.getBoundingClientRect();
+    const box = stage.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const plan = layout(state, width);
     for (const grid of [...plan.left, ...plan.kernel, ...plan.right]) {
@@ -250,12 +249,11 @@ function render({ model, el }) {
     computed ??= forward(state);
     setControls();
     draw();
-    heading.textContent = formula(state);
-    sum.textContent = sumText(state, computed);
-    pointed.textContent = cursor ? pointedText(seen()) : "Point at a cell, or reach it with Tab and the arrow keys: what it feeds, or is fed by, lights up.";
-    const text = pytorch(state);
-    if (code.textContent !== text) code.textContent = text;
-    svg.setAttribute("aria-label", describe(state));
+    write(heading, formula(state));
+    write(sum, sumText(state, computed));
+    write(pointed, cursor ? pointedText(seen()) : "Point at a cell, or reach it with Tab and the arrow keys: what it feeds, or is fed by, lights up.");
+    if (details.open) write(code, pytorch(state));
+    setAttribute(stage, "aria-label", describe(state));
     spoken.say(revealing ? `Step ${state.step + 1}. ${sum.textContent}` : `${describe(state)} Step ${state.step + 1}: ${sum.textContent}`);
   });
 
@@ -282,7 +280,7 @@ function render({ model, el }) {
     controls.bias.set({ value: pooled ? 0 : state.bias[state.filter], disabled: pooled && "pooling has none" });
     play.set({ label: timer === null ? "Play" : "Pause", pressed: timer !== null });
     const last = sizes(state).steps ** 2 - 1;
-    scrub.input.max = last;
+    setAttribute(scrub.input, "max", last);
     scrub.set({ value: state.step, low: 0, high: last });
     speed.set({ value: state.speed });
   }
@@ -292,11 +290,10 @@ function render({ model, el }) {
   function draw() {
     const view = seen();
     const { plan } = view;
-    svg.setAttribute("height", plan.height);
-    svg.setAttribute("viewBox", `0 0 ${width} ${plan.height}`);
-    panels.left.setAttribute("aria-label", "input; arrow keys move, Enter edits a number");
-    panels.kernel.setAttribute("aria-label", `filter ${state.filter}; arrow keys move, Enter edits a weight`);
-    panels.right.setAttribute("aria-label", "output; arrow keys move, Enter goes to the step");
+    stage.style.height = `${plan.height}px`;
+    setAttribute(panels.left, "aria-label", "input; arrow keys move, Enter edits a number");
+    setAttribute(panels.kernel, "aria-label", `filter ${state.filter}; arrow keys move, Enter edits a weight`);
+    setAttribute(panels.right, "aria-label", "output; arrow keys move, Enter goes to the step");
     fill(panels.left, drawInput(view));
     fill(panels.kernel, drawKernel(view));
     fill(panels.right, drawOutput(view));

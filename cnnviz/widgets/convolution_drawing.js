@@ -2,8 +2,8 @@
 // computed is forward(state), plan is layout(state, width); nothing here keeps anything.
 
 const COLOURS = ["red", "green", "blue"];
-export const HATCH = '<pattern id="cnnviz-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">' +
-  '<line y2="6" stroke="var(--ink)" stroke-width="1.6" stroke-opacity="0.55"/></pattern>';
+const HATCH = '<defs><pattern id="cnnviz-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">' +
+  '<line y2="6" stroke="var(--ink)" stroke-width="1.6" stroke-opacity="0.55"/></pattern></defs>';
 
 
 /** Where everything is drawn, in pixels: cell size, and per panel its grids { panel, channel, x, y, n }. */
@@ -37,7 +37,7 @@ export function cellText(value) {
 
 /** input * kernel = output, once a row; and hatching over the cells that no window reaches. */
 export function drawSigns(view) {
-  return signs(view) + leftoverHatch(view);
+  return HATCH + signs(view) + leftoverHatch(view);
 }
 
 function signs({ state, plan: { left, kernel, right, cell, columns } }) {
@@ -99,7 +99,7 @@ function inputGrid({ state, computed, plan: { cell } }, grid) {
 function signedGrid(grid, cell, values, positive, negative, opacity) {
   const top = Math.max(...values.flat().filter(Number.isFinite).map(Math.abs), 1e-9);
   return cells(grid, cell, values, (value, row, column) => ({
-    style: `class="cnnviz-cell" fill="${value < 0 ? negative : positive}" fill-opacity="${(0.04 + 0.46 * Math.min(Math.abs(value) / top, 1)).toFixed(3)}" opacity="${opacity(row, column)}"`,
+    style: `class="cnnviz-cell" fill="${value < 0 ? negative : positive}" fill-opacity="${((0.04 + 0.46 * Math.min(Math.abs(value) / top, 1)) * opacity(row, column)).toFixed(3)}"`,
     ink: "var(--ink)", opacity: opacity(row, column),
   }));
 }
@@ -133,7 +133,7 @@ function cells(grid, cell, values, look) {
     const { style, ink, opacity = 1 } = look(value, row, column);
     const [x, y] = [grid.x + column * cell, grid.y + row * cell];
     boxes.push(`<rect x="${x}" y="${y}" width="${cell}" height="${cell}" ${style}/>`);
-    if (size >= 6.5) words.push(`<text x="${x + cell / 2}" y="${y + cell / 2}" fill="${ink}" opacity="${opacity}" data-cell="${grid.panel} ${grid.channel} ${row} ${column}">${texts[row][column]}</text>`);
+    if (size >= 6.5) words.push(`<text x="${x + cell / 2}" y="${y + cell / 2}" fill="${ink}" fill-opacity="${opacity}" data-cell="${grid.panel} ${grid.channel} ${row} ${column}">${texts[row][column]}</text>`);
   }));
   return `${boxes.join("")}<g class="cnnviz-numbers" font-size="${size.toFixed(1)}">${words.join("")}</g>`;
 }
