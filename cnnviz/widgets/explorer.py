@@ -73,22 +73,14 @@ class Explorer(anywidget.AnyWidget):
             raise error.with_traceback(None) from None
 
     def open(self) -> None:
-        """Open the channel to the browser."""
-        super().open()
-        self._take_messages_at_once()
-
-    def _send(self, *message, **options) -> None:
-        super()._send(*message, **options)
-        self._take_messages_at_once()
-
-    def _take_messages_at_once(self) -> None:
-        """Let the browser's messages arrive while a cell runs.
+        """Open the channel to the browser, so that its messages arrive while a cell runs.
 
         The browser sends them to a thread of their own, but ipykernel 7.4 hands them to the thread that spoke last on
         the channel, and that is the busy one: a slider or a stop button would wait for the end of the cell.
         """
-        if self.comm is not None:
-            vars(self.comm).pop("_reply_subshell_id", None)
+        super().open()
+        if hasattr(self.comm, "_reply_subshell_for"):
+            self.comm._reply_subshell_for = lambda message, sent_to: sent_to
 
     @classmethod
     def control_names(cls) -> list[str]:
