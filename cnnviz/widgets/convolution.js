@@ -5,7 +5,7 @@ const TRAITS = [
   "mode", "source", "input_size", "kernel_size", "stride", "padding", "padding_mode", "dilation", "output_padding",
   "out_channels", "kernels", "input", "weight", "bias", "filter", "step", "speed",
 ];
-const MODES = ["convolution", "transposed convolution", "max pooling", "average pooling"];
+const MODES = ["convolution", ["transposed convolution", "transposed"], "max pooling", "average pooling"];
 const SOURCES = ["numbers", "digit", "photo", "colour photo"];
 
 function render({ model, el }) {

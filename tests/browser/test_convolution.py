@@ -421,6 +421,7 @@ SLIDERS = ["input_size", "kernel_size", "stride", "padding", "dilation", "out_ch
 @pytest.mark.parametrize("name", [*SLIDERS, "output_padding", "bias"])
 def test_each_slider_is_moved_by_arrow_key_and_by_mouse_and_python_follows(chapter, explorer_at, name):
     start = {"output_padding": {"mode": "transposed convolution", "stride": 3}, "out_channels": {"out_channels": 1}}
+    start["out_channels"] |= {"kernels": ["sharpen"], "bias": [0.0]}
     widget = explorer_at(**start.get(name, {}))
     slider = widget.locator(f"input[name={name}]")
     expression = "first.bias[0].item()" if name == "bias" else f"first.{name}"

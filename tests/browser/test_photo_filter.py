@@ -233,6 +233,7 @@ def test_an_edited_cell_makes_the_kernel_ones_own(import_module):
     page.keyboard.press("Enter")
     assert page.input_value("input[aria-label='kernel, row 0, column 2']") == "-2.5"
     page.select_option("select[name=kernel_size]", "5")
+    page.evaluate(FRAME)
     assert page.evaluate("() => state.weight[1]") == [0, 0, 0, -2.5, 0]
 
 
@@ -249,6 +250,7 @@ def test_the_pointer_writes_a_pixel_out_and_a_click_keeps_it(import_module):
     page.evaluate(FRAME)
     assert written.inner_text().startswith("Row 6, column 8")
     page.mouse.click(x, y)
+    page.evaluate(FRAME)
     assert page.evaluate("() => state.pixel") == [2, 3]
 
 
