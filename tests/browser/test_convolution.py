@@ -244,6 +244,18 @@ def test_a_slider_that_stops_says_why_and_forgets_it_once_it_moves_back(shown):
     assert why.inner_text() == ""
 
 
+def test_of_two_changes_within_one_frame_the_one_that_became_illegal_goes_back(shown):
+    page = shown(input_size=7, kernel_size=3)
+    page.evaluate("""() => ["kernel_size", "input_size"].forEach((name, index) => {
+        const slider = document.querySelector(`input[name=${name}]`);
+        slider.value = [7, 3][index];
+        slider.dispatchEvent(new Event("input"));
+    })""")
+    page.evaluate(FRAME)
+    assert [shown_state(page, name) for name in ("kernel_size", "input_size")] == ["7", "7"]
+    assert "a 7 x 7 window" in page.locator(".cnnviz-drawing").get_attribute("aria-label")
+
+
 def test_moving_a_slider_does_not_move_the_page_below(shown):
     page = shown()
     top = page.locator("button[name=play]").bounding_box()["y"]
