@@ -23,7 +23,7 @@ function render({ model, el }) {
   /** Change settings: keep the arrays in step, draw, tell Python. */
   function update(changes, note = "") {
     // Of two changes within one frame the second slider does not know yet where it stops now; it goes back.
-    if (refusal({ ...state, ...changes })) return putIntoWords();
+    if (refusal({ ...state, ...changes })) return paint();
     const before = state;
     state = complete({ ...state, ...changes }, pictures, presets);
     const changed = TRAITS.filter((name) => JSON.stringify(state[name]) !== JSON.stringify(before[name]));
@@ -247,16 +247,10 @@ function render({ model, el }) {
   }
 
   // Drawing
-  // The picture comes first, for it is what the learner looks at; words and controls follow in the next frame.
   const paint = oncePerFrame(() => {
     computed ??= forward(state);
-    draw();
-    putIntoWords();
-  });
-
-  const putIntoWords = oncePerFrame(() => {
-    computed ??= forward(state);
     setControls();
+    draw();
     write(heading, formula(state));
     write(sum, sumText(state, computed));
     write(pointed, cursor ? pointedText(seen()) : "Point at a cell, or reach it with Tab and the arrow keys: what it feeds, or is fed by, lights up.");
