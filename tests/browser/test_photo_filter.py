@@ -42,7 +42,7 @@ PAGE_MODEL = """(text) => {
     document.body.innerHTML = `<style>${css}</style><div id="widget" style="width: ${width}px"></div>`;
     module.default.render({ model: window.model, el: document.getElementById("widget") });
 }"""
-FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
 # The colours in the middle of `rows` x `columns` equal parts of a canvas.
 COLOURS = """([panel, rows, columns]) => {
     const canvas = document.querySelector(`canvas[data-panel="${panel}"]`), { width, height } = canvas;
@@ -218,6 +218,7 @@ def test_every_control_works_from_the_keyboard(import_module):
     page.focus("canvas[data-panel=input]")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Shift+ArrowRight")
+    page.evaluate(FRAME)
     assert page.evaluate("() => state.pixel") == [COLOUR.shape[0] - 2, 10]
 
 
