@@ -53,15 +53,12 @@ draw()
 ipywidgets.VBox([slider, picture])
 """
 
-# A message posted during a frame arrives when the frame has been painted, or the next frame begins: the clock stops at
-# what comes first. A change made outside a frame waits for one.
+# A message posted during a frame arrives when the frame has been painted. A change made outside a frame waits for one.
 CLOCK = """([watched, tag]) => {
     if (!window.frameFlag) {
         const request = window.requestAnimationFrame.bind(window);
         window.frameFlag = { inside: false };
         window.requestAnimationFrame = (call) => request((time) => {
-            if (time !== window.frameFlag.time) { window.frameFlag.painted?.(); window.frameFlag.painted = null; }
-            window.frameFlag.time = time;
             window.frameFlag.inside = true;
             after(() => { window.frameFlag.inside = false; });
             call(time);
@@ -82,9 +79,8 @@ CLOCK = """([watched, tag]) => {
         const image = added.map((node) => (node.matches?.(tag) ? node : node.querySelector?.(tag))).find(Boolean);
         if (!image) return;
         await image.decode?.();
-        const painted = () => { window.frameFlag.painted = done; after(done); };
-        if (window.frameFlag.inside) painted();
-        else requestAnimationFrame(painted);
+        if (window.frameFlag.inside) after(done);
+        else requestAnimationFrame(() => after(done));
     }).observe(document.querySelector(watched), { childList: true, subtree: true });
 }"""
 
