@@ -24,10 +24,10 @@ def load_torchvision_weights(model: nn.Module, state_dict: Mapping[str, Tensor])
     missing, foreign = sorted(ours.keys() - renamed.keys()), sorted(renamed.keys() - ours.keys())
     unlike = [key for key in ours.keys() & renamed.keys() if ours[key].shape != renamed[key].shape]
     if missing or foreign or unlike:
-        told = [f"{kind}: {', '.join(keys[:3])}{' ...' if len(keys) > 3 else ''}" for kind, keys in
-                (("not there", missing), ("unknown", foreign), ("of another shape", sorted(unlike))) if keys]  # fmt: skip
+        problems = {"not there": missing, "unknown": foreign, "of another shape": sorted(unlike)}
+        told = "; ".join(f"{kind}: {', '.join(keys[:3])}" for kind, keys in problems.items() if keys)
         raise ValueError(
-            f"these weights do not fit {type(model).__name__} ({'; '.join(told)}); "
+            f"these weights do not fit {type(model).__name__} ({told}); "
             "build it with the options and num_classes of torchvision's network"
         )
     model.load_state_dict(renamed)
