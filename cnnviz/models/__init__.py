@@ -4,11 +4,17 @@ import inspect
 
 from torch import nn
 
+from cnnviz.models.alexnet import alexnet, alexnet_owt, alexnet_two_groups
 from cnnviz.models.lenet import lenet5, lenet5_1998
+from cnnviz.models.mobilenet import mobilenet
 
 MODELS = {
     "lenet5": lenet5,
     "lenet5_1998": lenet5_1998,
+    "alexnet": alexnet,
+    "alexnet_two_groups": alexnet_two_groups,
+    "alexnet_owt": alexnet_owt,
+    "mobilenet": mobilenet,
 }
 
 
@@ -33,4 +39,14 @@ def create_model(name: str, **options) -> nn.Module:
     return MODELS[name](**options)
 
 
-__all__ = ["MODELS", "create_model", "lenet5", "lenet5_1998", "list_models"]
+__all__ = [
+    "MODELS",
+    "alexnet",
+    "alexnet_owt",
+    "alexnet_two_groups",
+    "create_model",
+    "lenet5",
+    "lenet5_1998",
+    "list_models",
+    "mobilenet",
+]
