@@ -5,6 +5,7 @@ import inspect
 from torch import nn
 
 from cnnviz.models.alexnet import alexnet, alexnet_owt, alexnet_two_groups
+from cnnviz.models.googlenet import googlenet
 from cnnviz.models.lenet import lenet5, lenet5_1998
 from cnnviz.models.mobilenet import mobilenet
 
@@ -15,6 +16,7 @@ MODELS = {
     "alexnet_two_groups": alexnet_two_groups,
     "alexnet_owt": alexnet_owt,
     "mobilenet": mobilenet,
+    "googlenet": googlenet,
 }
 
 
