@@ -8,6 +8,7 @@ from cnnviz.models.alexnet import alexnet, alexnet_owt, alexnet_two_groups
 from cnnviz.models.googlenet import googlenet
 from cnnviz.models.lenet import lenet5, lenet5_1998
 from cnnviz.models.mobilenet import mobilenet
+from cnnviz.models.zfnet import zfnet
 
 MODELS = {
     "lenet5": lenet5,
@@ -15,6 +16,7 @@ MODELS = {
     "alexnet": alexnet,
     "alexnet_two_groups": alexnet_two_groups,
     "alexnet_owt": alexnet_owt,
+    "zfnet": zfnet,
     "mobilenet": mobilenet,
     "googlenet": googlenet,
 }
@@ -47,8 +49,10 @@ __all__ = [
     "alexnet_owt",
     "alexnet_two_groups",
     "create_model",
+    "googlenet",
     "lenet5",
     "lenet5_1998",
     "list_models",
     "mobilenet",
+    "zfnet",
 ]
