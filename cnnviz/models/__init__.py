@@ -8,6 +8,22 @@ from cnnviz.models.alexnet import alexnet, alexnet_owt, alexnet_two_groups
 from cnnviz.models.googlenet import googlenet
 from cnnviz.models.lenet import lenet5, lenet5_1998
 from cnnviz.models.mobilenet import mobilenet
+from cnnviz.models.mobilenet_v2 import mobilenet_v2
+from cnnviz.models.resnet import (
+    plain18,
+    plain34,
+    resnet18,
+    resnet18_v2,
+    resnet34,
+    resnet34_v2,
+    resnet50,
+    resnet50_v2,
+    resnet101,
+    resnet101_v2,
+    resnet152,
+    resnet152_v2,
+)
+from cnnviz.models.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 from cnnviz.models.zfnet import zfnet
 
 MODELS = {
@@ -17,8 +33,29 @@ MODELS = {
     "alexnet_two_groups": alexnet_two_groups,
     "alexnet_owt": alexnet_owt,
     "zfnet": zfnet,
+    "vgg11": vgg11,
+    "vgg13": vgg13,
+    "vgg16": vgg16,
+    "vgg19": vgg19,
+    "vgg11_bn": vgg11_bn,
+    "vgg13_bn": vgg13_bn,
+    "vgg16_bn": vgg16_bn,
+    "vgg19_bn": vgg19_bn,
     "mobilenet": mobilenet,
     "googlenet": googlenet,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+    "resnet152": resnet152,
+    "plain18": plain18,
+    "plain34": plain34,
+    "resnet18_v2": resnet18_v2,
+    "resnet34_v2": resnet34_v2,
+    "resnet50_v2": resnet50_v2,
+    "resnet101_v2": resnet101_v2,
+    "resnet152_v2": resnet152_v2,
+    "mobilenet_v2": mobilenet_v2,
 }
 
 
@@ -54,5 +91,26 @@ __all__ = [
     "lenet5_1998",
     "list_models",
     "mobilenet",
+    "mobilenet_v2",
+    "plain18",
+    "plain34",
+    "resnet18",
+    "resnet18_v2",
+    "resnet34",
+    "resnet34_v2",
+    "resnet50",
+    "resnet50_v2",
+    "resnet101",
+    "resnet101_v2",
+    "resnet152",
+    "resnet152_v2",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
     "zfnet",
 ]

@@ -12,10 +12,10 @@ convolutional neural networks for mobile vision applications, arXiv:1704.04861, 
 | stage4 | 6      | 512 x 14 x 14  | 1,478,912  | 12,982,272             |
 | stage5 | 2      | 1024 x 7 x 7   | 1,593,856  | 14,159,872             |
 | head   |        | 1000           | 1,025,000  | 1,025,000              |
+| all    |        |                | 4,231,976  | 29,294,088             |
 
-In all 4,231,976 parameters, 4.2 million in the paper, and 568,740,352 mult-adds, 569 million in the paper. With full
-convolutions (`separable=False`) 29,294,088 parameters and 4,867,293,184 mult-adds; the paper prints 29.3 and 4866
-million, which leaves out the 1,024,000 mult-adds of the linear layer.
+The paper prints 4.2 and 29.3 million (`separable=False`). Mult-adds are 568,740,352 and 4,867,293,184; the paper's 569
+million has the linear layer's 1,024,000 in it, its 4866 million has not.
 
 The table gives the last depthwise convolution stride 2, yet 7 x 7 pixels before and after it: its stride is 1 here, as
 in the authors' code. The paper has ReLU; that code and Keras cut it off at 6. Keras counts 4,253,864: the 21,888
