@@ -6,6 +6,7 @@ from torch import nn
 
 from cnnviz.models.alexnet import alexnet, alexnet_owt, alexnet_two_groups
 from cnnviz.models.googlenet import googlenet
+from cnnviz.models.inception_v3 import inception_v3
 from cnnviz.models.lenet import lenet5, lenet5_1998
 from cnnviz.models.mobilenet import mobilenet
 from cnnviz.models.mobilenet_v2 import mobilenet_v2
@@ -56,6 +57,7 @@ MODELS = {
     "resnet101_v2": resnet101_v2,
     "resnet152_v2": resnet152_v2,
     "mobilenet_v2": mobilenet_v2,
+    "inception_v3": inception_v3,
 }
 
 
@@ -87,6 +89,7 @@ __all__ = [
     "alexnet_two_groups",
     "create_model",
     "googlenet",
+    "inception_v3",
     "lenet5",
     "lenet5_1998",
     "list_models",
@@ -94,16 +97,16 @@ __all__ = [
     "mobilenet_v2",
     "plain18",
     "plain34",
+    "resnet101",
+    "resnet101_v2",
+    "resnet152",
+    "resnet152_v2",
     "resnet18",
     "resnet18_v2",
     "resnet34",
     "resnet34_v2",
     "resnet50",
     "resnet50_v2",
-    "resnet101",
-    "resnet101_v2",
-    "resnet152",
-    "resnet152_v2",
     "vgg11",
     "vgg11_bn",
     "vgg13",
