@@ -8,6 +8,7 @@ from cnnviz.analysis.feature_maps import FeatureMaps, feature_maps
 from cnnviz.analysis.filters import Filters, filters
 from cnnviz.analysis.hooks import capture, untouched
 from cnnviz.analysis.kernels import KERNELS, kernel
+from cnnviz.analysis.layer_table import LayerRow, LayerTable, Stage, layer_table
 from cnnviz.analysis.noise import NOISES, NoiseRemoval, add_noise, noise_removal, psnr, rmse
 from cnnviz.analysis.photo import SAMPLES, photo
 from cnnviz.analysis.photo_filter import (
@@ -30,8 +31,11 @@ __all__ = [
     "Evaluation",
     "FeatureMaps",
     "Filters",
+    "LayerRow",
+    "LayerTable",
     "NoiseRemoval",
     "PhotoFilter",
+    "Stage",
     "Steps",
     "add_noise",
     "border_effect",
@@ -44,6 +48,7 @@ __all__ = [
     "feature_maps",
     "filters",
     "kernel",
+    "layer_table",
     "leftover",
     "median_filter",
     "noise_removal",

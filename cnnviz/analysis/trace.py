@@ -1,0 +1,346 @@
+"""Run a network without numbers, and write down every layer and every function that runs.
+
+Parameters, buffers and inputs are replaced by tensors on torch's meta device, which have a shape and no content: the
+largest network takes no memory, and Python's control flow, shared layers and branches run as they always do. A value
+that nobody computed cannot steer the run: `if x.mean() > 0` is an error.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import prod
+from numbers import Integral
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from cnnviz.analysis.hooks import check_module, same_random_numbers_after
+
+InputSize = int | Sequence | Mapping | Tensor | None
+VALUES = ("item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__", "nonzero", "argwhere", "unique")
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of a torch function, from the model's code or from a layer's."""
+
+    name: str  # "conv2d", "add", "relu_"
+    function: Callable
+    args: tuple
+    kwargs: dict
+    output: object
+
+
+@dataclass(eq=False)
+class Run:
+    """One run of a layer, or of a torch function that the model calls between its layers."""
+
+    name: str  # "stage1.0.conv1", "stage1.0.add"; the second run of the same has _1 at the end
+    kind: str  # class of the layer, or name of the function
+    module: nn.Module | None  # None for a function
+    inputs: tuple[Tensor, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
+    own: tuple[Tensor, ...] = ()  # parameters and buffers of the layer, or those that the function takes
+    calls: list[Call] = field(default_factory=list)
+    mult_adds: int = 0  # of convolutions and matrix products
+    kept_bytes: int = 0  # that autograd keeps for the backward pass, those that an earlier run keeps left out
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What ran, in order. All tensors are on the meta device."""
+
+    inputs: tuple[Tensor, ...]
+    runs: tuple[Run, ...]
+    calls: tuple[Call, ...]  # of all runs, and those that only look at a tensor differently (flatten, a slice)
+    outputs: dict[str, tuple[Tensor, ...]]  # module name -> what its first run returned; "" is the model
+    tensors: dict[str, Tensor]  # name -> the parameter or buffer
+
+
+def trace(model: nn.Module, inputs: Sequence[Tensor] | Mapping[str, Tensor], *, training: bool = False) -> Trace:
+    """Run the model once and return what ran; model, gradients and random numbers stay as they were.
+
+    Args:
+        model: any module.
+        inputs: what its forward takes, in order or by name; only shapes and types matter.
+        training: run in training mode; evaluation mode otherwise.
+
+    Raises:
+        TypeError: the model is no nn.Module.
+        ValueError: the model does not take such inputs, or asks for the value of a tensor.
+    """
+    check_module(model)
+    tensors = _without_content(model)
+    args = () if isinstance(inputs, Mapping) else tuple(map(_to_meta, inputs))
+    kwargs = {name: _to_meta(tensor) for name, tensor in inputs.items()} if isinstance(inputs, Mapping) else {}
+    recorder = _Recorder(model, tensors)
+    with _given_back(model), recorder.hooks(model), torch.enable_grad(), torch.device("meta"):
+        model.train(training)
+        try:
+            keeps = torch.autograd.graph.saved_tensors_hooks(recorder.keep, lambda tensor: tensor)
+            with keeps, recorder, _MultAdds(recorder):
+                torch.func.functional_call(model, tensors, args, kwargs)
+        except (RuntimeError, TypeError) as error:
+            shapes = ", ".join(str(list(tensor.shape)) for tensor in (*args, *kwargs.values()))
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ValueError(f"{type(model).__name__} does not run with inputs of shape {shapes}: {reason}") from error
+    return Trace((*args, *kwargs.values()), tuple(recorder.runs), tuple(recorder.calls), recorder.outputs, tensors)
+
+
+def as_inputs(model: nn.Module, input_size: InputSize, batch_size: int = 1) -> list[Tensor] | dict[str, Tensor]:
+    """Return empty inputs of that size on the meta device.
+
+    Args:
+        model: its `in_channels` and `image_size` fill in what input_size leaves open.
+        input_size: shape of one input without the batch, (3, 224, 224); a single number for square images; a list of
+            shapes for several inputs, a dict for inputs by name; a tensor (with its batch) where the type matters;
+            None for the model's own.
+        batch_size: inputs at a time.
+
+    Raises:
+        TypeError: input_size is none of these.
+        ValueError: it is left out, and the model does not say its own.
+    """
+    if input_size is None:
+        input_size = getattr(model, "image_size", None)
+        if input_size is None:
+            raise ValueError(f"{type(model).__name__} does not say its image_size; give input_size, (3, 224, 224) say")
+    if isinstance(input_size, Integral):
+        input_size = (getattr(model, "in_channels", 3), input_size, input_size)
+    if isinstance(input_size, Mapping):
+        return {name: _empty(size, batch_size) for name, size in input_size.items()}
+    if isinstance(input_size, Tensor) or _is_shape(input_size):
+        return [_empty(input_size, batch_size)]
+    if isinstance(input_size, list | tuple):
+        return [_empty(size, batch_size) for size in input_size]
+    raise TypeError(f"input_size must be a shape, (3, 224, 224) say, not {input_size!r}")
+
+
+def _is_shape(value) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(size, Integral) for size in value)
+
+
+def _empty(size, batch_size: int) -> Tensor:
+    if isinstance(size, Tensor):
+        return _to_meta(size)
+    if not _is_shape(size):
+        raise TypeError(f"input_size must be a shape, (3, 224, 224) say, not {size!r}")
+    if min((batch_size, *size)) < 1:
+        raise ValueError(f"batch_size (={batch_size}) and input_size (={tuple(size)}) must be at least 1")
+    return torch.empty(batch_size, *size, device="meta")
+
+
+def tensors_in(value) -> list[Tensor]:
+    """Return the tensors in nested tuples, lists, dicts and objects with fields, in order."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif hasattr(value, "__dataclass_fields__"):
+        value = vars(value).values()
+    elif not isinstance(value, tuple | list):
+        return []
+    return [tensor for part in value for tensor in tensors_in(part)]
+
+
+class _Recorder(TorchFunctionMode):
+    """Sees every call of a torch function while it is on; layers report themselves through `hooks`."""
+
+    def __init__(self, model: nn.Module, tensors: dict[str, Tensor]):
+        self.names = {module: name for name, module in model.named_modules()}
+        self.real = {id(tensor): tensors[name] for name, tensor in _named_tensors(model)}
+        self.own = {id(tensor) for tensor in tensors.values()}
+        self.kept = {_storage(tensor) for tensor in tensors.values()}  # the model has them anyway
+        self.used = set(self.names.values())  # as names of rows
+        self.ran: set[nn.Module] = set()
+        self.runs: list[Run] = []
+        self.calls: list[Call] = []
+        self.outputs: dict[str, tuple[Tensor, ...]] = {}
+        self.within: list[nn.Module] = []  # the modules that are running, outermost first
+        self.run: Run | None = None  # the layer or function that is running
+        self.kept_tensors: list[Tensor] = []  # alive, so that no other takes over their storage's address
+
+    @contextmanager
+    def hooks(self, model: nn.Module) -> Iterator[None]:
+        """Let every module report its start and its end."""
+        handles = []
+        try:
+            for module in model.modules():
+                handles.append(module.register_forward_pre_hook(self._enter, with_kwargs=True))
+                handles.append(module.register_forward_hook(self._leave))
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _enter(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
+        # A model without parts is a layer only if it is torch's; of one's own, its functions are worth a row each.
+        whole = not self.within and not type(module).__module__.startswith("torch.nn")
+        if self.run is None and _is_layer(module) and not whole:
+            kind = nn.utils.parametrize.type_before_parametrizations(module).__name__
+            own = (*module.parameters(), *module.buffers())
+            self.run = Run(self._name(module, kind), kind, module, tuple(tensors_in((args, kwargs))), own=own)
+            self.runs.append(self.run)
+        self.within.append(module)
+
+    def _leave(self, module: nn.Module, args: tuple, output) -> None:
+        self.within.pop()
+        self.outputs.setdefault(self.names[module], tuple(tensors_in(output)))
+        if self.run is not None and self.run.module is module and module not in self.within:
+            self.run.outputs = tuple(tensors_in(output))
+            self.run = None
+
+    def _name(self, module: nn.Module, kind: str) -> str:
+        again = module in self.ran
+        self.ran.add(module)
+        name = self.names[module] or kind
+        return self._unused(name) if again else name
+
+    def _unused(self, name: str) -> str:
+        """Return the name, with _1, _2 and so on at its end if it is taken."""
+        candidate, number = name, 0
+        while candidate in self.used:
+            number += 1
+            candidate = f"{name}_{number}"
+        self.used.add(candidate)
+        return candidate
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = getattr(function, "__name__", str(function))
+        if name == "__get__":
+            name = function.__self__.__name__  # a property: shape, T
+        args, kwargs, given = self._on_meta(args, kwargs)
+        if name in VALUES and any(tensor.is_meta for tensor in given):
+            raise _ValueNeededError(f"it asks for the value of a tensor ({name}), and this run computes none")
+        before = [(_storage(tensor), tensor._version) for tensor in given]
+        outside = self.run is None
+        if outside:
+            self.run = Run("", name.rstrip("_"), None, own=tuple(tensor for tensor in given if id(tensor) in self.own))
+            self.run.inputs = tuple(tensor for tensor in given if id(tensor) not in self.own)
+        try:
+            output = function(*args, **kwargs)
+        finally:
+            run, self.run = self.run, None if outside else self.run
+        made = tensors_in(output)
+        if made:
+            call = Call(name, function, args, kwargs, output)
+            self.calls.append(call)
+            run.calls.append(call)
+            storages = {storage for storage, _ in before}
+            changed = any(tensor._version != old for tensor, (_, old) in zip(given, before, strict=True))
+            new = any(_storage(tensor) not in storages for tensor in made)
+            if outside and given and (new or changed):
+                path = self.names[self.within[-1]] if self.within else ""
+                run.name, run.outputs = self._unused(f"{path}.{run.kind}".lstrip(".")), tuple(made)
+                self.runs.append(run)
+        return output
+
+    def _on_meta(self, args: tuple, kwargs: dict) -> tuple[tuple, dict, list[Tensor]]:
+        """Return the arguments with every tensor on the meta device, if one is there, and the tensors."""
+        given = tensors_in((args, kwargs))
+        if all(tensor.is_meta for tensor in given) or not any(tensor.is_meta for tensor in given):
+            return args, kwargs, given
+        args, kwargs = self._moved(args), self._moved(kwargs)
+        return args, kwargs, tensors_in((args, kwargs))
+
+    def _moved(self, value):
+        if isinstance(value, Tensor):
+            return self.real.get(id(value), _to_meta(value))
+        if isinstance(value, dict):
+            return {key: self._moved(part) for key, part in value.items()}
+        if type(value) in (tuple, list):
+            return type(value)(map(self._moved, value))
+        return value
+
+    def keep(self, tensor: Tensor) -> Tensor:
+        """Note that autograd keeps a tensor."""
+        storage = _storage(tensor)
+        if storage not in self.kept and self.runs:
+            self.kept.add(storage)
+            self.kept_tensors.append(tensor)
+            (self.run or self.runs[-1]).kept_bytes += tensor.untyped_storage().nbytes()
+        return tensor
+
+
+class _MultAdds(TorchDispatchMode):
+    """Adds the mult-adds of every convolution and matrix product to the run in which it happens."""
+
+    def __init__(self, recorder: _Recorder):
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        output = function(*args, **(kwargs or {}))
+        number = mult_adds(function.overloadpacket.__name__, args, output)
+        if number:
+            (self.recorder.run or self.recorder.runs[-1]).mult_adds += number
+        return output
+
+
+def mult_adds(operation: str, args: tuple, output) -> int:
+    """Return how often one of torch's basic operations multiplies two numbers and adds the product to a sum.
+
+    Convolutions and matrix products; 0 for everything else, and for the bias, which adds without a product.
+    """
+    if operation == "convolution":
+        image, weight, transposed = args[0], args[1], args[6]
+        return (image if transposed else output).numel() * prod(weight.shape[1:])  # torch: [out, in / groups, k, k]
+    if operation in ("mm", "bmm"):
+        return output.numel() * args[0].shape[-1]
+    if operation in ("addmm", "baddbmm"):
+        return output.numel() * args[1].shape[-1]
+    if operation.startswith("_scaled_dot_product"):
+        query, key, value = args[:3]
+        return prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + value.shape[-1])
+    return 0
+
+
+class _ValueNeededError(RuntimeError):
+    """The model asks for a number that a run without numbers does not have."""
+
+
+def _named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from model.named_parameters()
+    yield from model.named_buffers()
+
+
+def _without_content(model: nn.Module) -> dict[str, Tensor]:
+    """Return all parameters and buffers as they are, on the meta device."""
+    for name, tensor in _named_tensors(model):
+        if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+            raise ValueError(f"the shape of {name} is not known yet (a lazy layer); run the model once before")
+    parameters = {
+        name: nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=parameter.requires_grad)
+        for name, parameter in model.named_parameters()
+    }
+    return parameters | {name: torch.empty_like(buffer, device="meta") for name, buffer in model.named_buffers()}
+
+
+def _is_layer(module: nn.Module) -> bool:
+    """Return whether a module has no parts, those that only compute its weight (`parametrizations`) left out."""
+    return all(name == "parametrizations" for name, _ in module.named_children())
+
+
+@contextmanager
+def _given_back(model: nn.Module) -> Iterator[None]:
+    """Give back, after the block, the attributes of every module, modes included, and the random numbers."""
+    attributes = [(module, dict(vars(module))) for module in model.modules()]
+    with same_random_numbers_after({parameter.device for parameter in model.parameters()}):
+        try:
+            yield
+        finally:
+            for module, before in attributes:
+                vars(module).clear()
+                vars(module).update(before)
+
+
+def _to_meta(tensor: Tensor) -> Tensor:
+    return torch.empty_like(tensor, device="meta", requires_grad=False)
+
+
+def _storage(tensor: Tensor) -> int:
+    """Return what is the same for all tensors that look at the same memory."""
+    return tensor.untyped_storage()._cdata
