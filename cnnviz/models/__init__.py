@@ -25,6 +25,7 @@ from cnnviz.models.resnet import (
     resnet152_v2,
 )
 from cnnviz.models.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
+from cnnviz.models.xception import xception, xception_small
 from cnnviz.models.zfnet import zfnet
 
 MODELS = {
@@ -58,6 +59,8 @@ MODELS = {
     "resnet101_v2": resnet101_v2,
     "resnet152_v2": resnet152_v2,
     "mobilenet_v2": mobilenet_v2,
+    "xception": xception,
+    "xception_small": xception_small,
 }
 
 
@@ -115,5 +118,7 @@ __all__ = [
     "vgg16_bn",
     "vgg19",
     "vgg19_bn",
+    "xception",
+    "xception_small",
     "zfnet",
 ]
