@@ -7,6 +7,7 @@ from torch import nn
 from cnnviz.models.alexnet import alexnet, alexnet_owt, alexnet_two_groups
 from cnnviz.models.googlenet import googlenet
 from cnnviz.models.inception_v3 import inception_v3
+from cnnviz.models.inception_v4 import inception_resnet_v2, inception_v4
 from cnnviz.models.lenet import lenet5, lenet5_1998
 from cnnviz.models.mobilenet import mobilenet
 from cnnviz.models.mobilenet_v2 import mobilenet_v2
@@ -61,6 +62,8 @@ MODELS = {
     "mobilenet_v2": mobilenet_v2,
     "xception": xception,
     "xception_small": xception_small,
+    "inception_v4": inception_v4,
+    "inception_resnet_v2": inception_resnet_v2,
 }
 
 
@@ -92,7 +95,9 @@ __all__ = [
     "alexnet_two_groups",
     "create_model",
     "googlenet",
+    "inception_resnet_v2",
     "inception_v3",
+    "inception_v4",
     "lenet5",
     "lenet5_1998",
     "list_models",

@@ -1,0 +1,165 @@
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from cnnviz.datasets import published
+from cnnviz.models import create_model, vgg11, vgg11_bn, vgg16, vgg19_bn
+from cnnviz.models.torchvision_weights import load_torchvision_weights
+from cnnviz.models.vgg import VGG
+
+# Table 1 of the paper, columns A, B, D and E, row by row: maps of each 3 x 3 convolution, M for pooling.
+TABLE_1 = {
+    11: [64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"],
+    13: [64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"],
+    16: [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"],
+    19: [64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512, "M"],
+}
+DEPTHS = tuple(TABLE_1)
+
+
+def on_meta(build, *args, **options):
+    with torch.device("meta"):
+        return build(*args, **options)
+
+
+def maps_after_each_stage(model):
+    """Return {stage: output shape without N} of a run on the meta device."""
+    seen = {}
+    for name, stage in model.named_children():
+        stage.register_forward_hook(lambda module, inputs, output, name=name: seen.update({name: output.shape[1:]}))
+    model(torch.zeros(1, model.in_channels, model.image_size, model.image_size, device="meta"))
+    return {name: tuple(shape) for name, shape in seen.items()}
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def counts_of_table_1(depth, batch_norm=False):
+    """Return the parameters of each stage, by arithmetic over the table."""
+    stages, seen = [0], 3
+    for maps in TABLE_1[depth]:
+        if maps == "M":
+            stages.append(0)
+            continue
+        stages[-1] += maps * (seen * 3 * 3 + 1) + (2 * maps if batch_norm else 0)
+        seen = maps
+    return [*stages[:-1], 4096 * (512 * 7 * 7 + 1), 4096 * (4096 + 1), 1000 * (4096 + 1)]
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_maps_have_the_papers_sizes(depth):
+    assert maps_after_each_stage(on_meta(VGG, depth)) == {
+        "stage1": (64, 112, 112),
+        "stage2": (128, 56, 56),
+        "stage3": (256, 28, 28),
+        "stage4": (512, 14, 14),
+        "stage5": (512, 7, 7),
+        **dict.fromkeys(("fc6", "drop6", "fc7", "drop7"), (4096,)),
+        "fc8": (1000,),
+    }
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_counts_of_each_stage_follow_from_table_1(depth, batch_norm):
+    model = on_meta(VGG, depth, batch_norm=batch_norm)
+    expected = counts_of_table_1(depth, batch_norm)
+    assert [count(stage) for stage in model.children() if count(stage)] == expected
+    [row] = published(model=f"vgg{depth}" + ("_bn" if batch_norm else ""), quantity="parameters")
+    assert sum(expected) == row.value
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_table_2_prints_the_counts_in_million(depth):
+    [row] = published(model=f"vgg{depth}", quantity="parameters, as printed")
+    assert round(sum(counts_of_table_1(depth)) / 1e6) == row.value
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_the_name_is_the_number_of_layers_with_weights(depth):
+    layers = [layer for layer in on_meta(VGG, depth).modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert len(layers) == depth
+    assert {layer.kernel_size for layer in layers if isinstance(layer, nn.Conv2d)} == {(3, 3)}
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_small_form_has_the_same_convolutions_with_half_the_maps_and_ends_at_2_pixels(depth):
+    native, small = on_meta(VGG, depth), on_meta(VGG, depth, small=True)
+    shapes = maps_after_each_stage(small)
+    assert [shapes[f"stage{i}"][1:] for i in range(1, 6)] == [(32, 32), (16, 16), (8, 8), (4, 4), (2, 2)]
+    halves = [
+        (half.shape[0], whole.shape[0])
+        for half, whole in zip(small.parameters(), native.parameters(), strict=True)
+        if whole.shape[0] != 1000
+    ]
+    assert len(halves) == 2 * (depth - 1)
+    assert all(2 * half == whole for half, whole in halves)
+
+
+def random_twin(name):
+    """Return torchvision's network of that name with everything random, also what batch normalisation has gathered."""
+    torch.manual_seed(0)
+    twin = torchvision.models.get_model(name, num_classes=10, init_weights=False)
+    for layer in twin.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight)
+            nn.init.normal_(layer.bias, std=0.1)
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            for tensor in (layer.bias, layer.running_mean):
+                nn.init.normal_(tensor, std=0.1)
+            nn.init.uniform_(layer.running_var, 0.5, 1.5)
+    return twin.eval()
+
+
+@pytest.mark.parametrize("name", ["vgg11", "vgg11_bn"])
+def test_output_equals_torchvisions(name):
+    theirs = random_twin(name).double()
+    ours = create_model(name, num_classes=10).eval().double()
+    load_torchvision_weights(ours, theirs.state_dict())
+    x = torch.randn(1, 3, 224, 224, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("name", [f"vgg{depth}{kind}" for depth in DEPTHS for kind in ("", "_bn")])
+def test_every_layer_of_torchvisions_network_has_its_place_in_ours(name):
+    """The same layers in the same order; with the test above, the same network."""
+    with torch.device("meta"):
+        theirs, ours = torchvision.models.get_model(name), create_model(name)
+    kinds = (nn.Conv2d, nn.BatchNorm2d, nn.Linear, nn.MaxPool2d)
+    told = [[repr(layer) for layer in model.modules() if isinstance(layer, kinds)] for model in (ours, theirs)]
+    assert told[0] == [text.replace(", inplace=True", "") for text in told[1]]
+    keys = [(key, ours.state_dict()[key].shape) for key in ours.state_dict()]
+    load_torchvision_weights(ours, theirs.state_dict())
+    assert keys == [(key, ours.state_dict()[key].shape) for key in ours.state_dict()]
+
+
+@pytest.mark.parametrize("build", [vgg16, vgg19_bn])
+def test_the_signal_keeps_its_size_from_the_first_layer_to_the_last(build):
+    torch.manual_seed(0)
+    model = build(num_classes=10, small=True, width=0.5)
+    with torch.no_grad():
+        assert 0.1 < model(torch.randn(8, 3, 32, 32)).std() < 10
+
+
+def test_batch_normalisation_stands_between_convolution_and_relu():
+    kinds = [type(layer).__name__ for layer in on_meta(vgg11_bn).stage3]
+    assert kinds == ["Conv2d", "BatchNorm2d", "ReLU"] * 2 + ["MaxPool2d"]
+    assert [type(layer).__name__ for layer in on_meta(vgg11).stage3] == ["Conv2d", "ReLU"] * 2 + ["MaxPool2d"]
+
+
+@pytest.mark.parametrize(("small", "size"), [(False, 224), (True, 32)])
+@pytest.mark.parametrize("change", [-1, 1])
+def test_other_sizes_are_refused(small, size, change):
+    model = on_meta(VGG, 13, small=small)
+    assert model.smallest == model.image_size == size
+    with pytest.raises(ValueError, match=f"VGG-13 takes images of shape N x 3 x {size} x {size}, not 1 x 3 x"):
+        model(torch.zeros(1, 3, size + change, size + change, device="meta"))
+
+
+def test_other_depths_are_refused():
+    with pytest.raises(ValueError, match=r"depth \(=12\) must be one of 11, 13, 16, 19"):
+        VGG(12)
