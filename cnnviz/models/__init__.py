@@ -11,6 +11,7 @@ from cnnviz.models.inception_v4 import inception_resnet_v2, inception_v4
 from cnnviz.models.lenet import lenet5, lenet5_1998
 from cnnviz.models.mobilenet import mobilenet
 from cnnviz.models.mobilenet_v2 import mobilenet_v2
+from cnnviz.models.nasnet import nasnet_large, nasnet_mobile
 from cnnviz.models.resnet import (
     plain18,
     plain34,
@@ -47,6 +48,8 @@ MODELS = {
     "mobilenet": mobilenet,
     "googlenet": googlenet,
     "inception_v3": inception_v3,
+    "inception_v4": inception_v4,
+    "inception_resnet_v2": inception_resnet_v2,
     "resnet18": resnet18,
     "resnet34": resnet34,
     "resnet50": resnet50,
@@ -62,8 +65,8 @@ MODELS = {
     "mobilenet_v2": mobilenet_v2,
     "xception": xception,
     "xception_small": xception_small,
-    "inception_v4": inception_v4,
-    "inception_resnet_v2": inception_resnet_v2,
+    "nasnet_large": nasnet_large,
+    "nasnet_mobile": nasnet_mobile,
 }
 
 
@@ -103,6 +106,8 @@ __all__ = [
     "list_models",
     "mobilenet",
     "mobilenet_v2",
+    "nasnet_large",
+    "nasnet_mobile",
     "plain18",
     "plain34",
     "resnet18",
