@@ -236,7 +236,7 @@ class ResNet(nn.Module):
         self.smallest = 8 if small else 32  # all strides multiplied: from here on the last map is more than padding
         channels = [scaled(number, width) for number in (64, 128, 256, 512)]
         first = partial(block, activated=True) if preactivation else block
-        self.stem = _stem(in_channels, channels[0], small)
+        self.stem = stem(in_channels, channels[0], small)
         stages = residual_stages(block, channels[0], channels, depths, first)
         self.stage1, self.stage2, self.stage3, self.stage4 = stages
         self.head = classifier(self.stage4[-1].out_channels, num_classes, preactivation)
@@ -286,6 +286,18 @@ def conv(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1)
     return nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=False)
 
 
+def stem(in_channels: int, channels: int, small: bool) -> nn.Sequential:
+    """Return the layers before the first stage: down to a quarter of the height, or with `small` at full height."""
+    layers = OrderedDict(
+        conv=conv(in_channels, channels, 3) if small else conv(in_channels, channels, 7, stride=2),
+        bn=nn.BatchNorm2d(channels),
+        relu=nn.ReLU(),
+    )
+    if not small:
+        layers["pool"] = nn.MaxPool2d(3, stride=2, padding=1)
+    return nn.Sequential(layers)
+
+
 def classifier(channels: int, num_classes: int, preactivation: bool = False) -> nn.Sequential:
     """Return the head: the mean of each map, then one linear layer; before it the activation that is still due."""
     activation = {"bn": nn.BatchNorm2d(channels), "relu": nn.ReLU()} if preactivation else {}
@@ -303,15 +315,12 @@ def initialise(model: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def _stem(in_channels: int, channels: int, small: bool) -> nn.Sequential:
-    layers = OrderedDict(
-        conv=conv(in_channels, channels, 3) if small else conv(in_channels, channels, 7, stride=2),
-        bn=nn.BatchNorm2d(channels),
-        relu=nn.ReLU(),
-    )
-    if not small:
-        layers["pool"] = nn.MaxPool2d(3, stride=2, padding=1)
-    return nn.Sequential(layers)
+def check_residual(shortcut: str) -> None:
+    """Raise ValueError unless the shortcut is that of a residual network; one without any is called plain."""
+    if shortcut not in ("A", "B"):
+        raise ValueError(
+            f"shortcut (={shortcut!r}) must be 'A' (padding) or 'B' (projection); none: the plain networks"
+        )
 
 
 def _shortcut(kind: str, in_channels: int, out_channels: int, stride: int, norm: bool = True) -> nn.Module | None:
@@ -350,7 +359,7 @@ def resnet18(
     survival: float = 1.0,
 ) -> ResNet:
     """ResNet-18: stages of 2, 2, 2, 2 basic blocks. Shortcut "B" projects, "A" pads (the paper's table 2)."""
-    _check_residual(shortcut)
+    check_residual(shortcut)
     block = partial(BasicBlock, shortcut=shortcut)
     return ResNet(block, (2, 2, 2, 2), num_classes, in_channels, small=small, width=width, survival=survival)
 
@@ -365,7 +374,7 @@ def resnet34(
     survival: float = 1.0,
 ) -> ResNet:
     """ResNet-34: stages of 3, 4, 6, 3 basic blocks. Shortcut "B" projects, "A" pads (the paper's table 2)."""
-    _check_residual(shortcut)
+    check_residual(shortcut)
     block = partial(BasicBlock, shortcut=shortcut)
     return ResNet(block, (3, 4, 6, 3), num_classes, in_channels, small=small, width=width, survival=survival)
 
@@ -454,13 +463,6 @@ def resnet152_v2(
 ) -> ResNet:
     """ResNet-152 with pre-activated bottlenecks."""
     return _preactivated(PreactivationBottleneck, (3, 8, 36, 3), num_classes, in_channels, small, width, survival)
-
-
-def _check_residual(shortcut: str) -> None:
-    if shortcut not in ("A", "B"):
-        raise ValueError(
-            f"shortcut (={shortcut!r}) must be 'A' (padding) or 'B' (projection); 'none' is plain18, plain34"
-        )
 
 
 def _bottlenecks(
