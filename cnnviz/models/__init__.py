@@ -12,6 +12,7 @@ from cnnviz.models.lenet import lenet5, lenet5_1998
 from cnnviz.models.mobilenet import mobilenet
 from cnnviz.models.mobilenet_v2 import mobilenet_v2
 from cnnviz.models.nasnet import nasnet_large, nasnet_mobile
+from cnnviz.models.nin import nin
 from cnnviz.models.resnet import (
     plain18,
     plain34,
@@ -58,6 +59,7 @@ MODELS = {
     "vgg13_bn": vgg13_bn,
     "vgg16_bn": vgg16_bn,
     "vgg19_bn": vgg19_bn,
+    "nin": nin,
     "mobilenet": mobilenet,
     "googlenet": googlenet,
     "inception_v3": inception_v3,
@@ -132,6 +134,7 @@ __all__ = [
     "mobilenet_v2",
     "nasnet_large",
     "nasnet_mobile",
+    "nin",
     "plain18",
     "plain20",
     "plain32",
