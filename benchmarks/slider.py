@@ -54,16 +54,15 @@ ipywidgets.VBox([slider, picture])
 """
 
 # A message posted during a frame arrives when the frame has been painted. A change made outside a frame waits for one.
-CLOCK = """([watched, tag]) => {
-    if (!window.frameFlag) {
-        const request = window.requestAnimationFrame.bind(window);
-        window.frameFlag = { inside: false };
-        window.requestAnimationFrame = (call) => request((time) => {
-            window.frameFlag.inside = true;
-            after(() => { window.frameFlag.inside = false; });
-            call(time);
-        });
-    }
+# What changes is a canvas that is painted anew, or an image that is put into the page.
+CLOCK = """() => {
+    const frame = { inside: false };
+    const request = window.requestAnimationFrame.bind(window);
+    window.requestAnimationFrame = (call) => request((time) => {
+        frame.inside = true;
+        after(() => { frame.inside = false; });
+        call(time);
+    });
     function after(call) {
         const channel = new MessageChannel();
         channel.port1.onmessage = call;
@@ -72,16 +71,21 @@ CLOCK = """([watched, tag]) => {
     window.pressed = null;
     window.latency = null;
     addEventListener("keydown", (event) => { window.pressed = event.timeStamp; window.latency = null; }, true);
-    const done = () => { window.latency ??= performance.now() - window.pressed; };
-    new MutationObserver(async (changes) => {
+    const changed = () => {
         if (window.pressed === null || window.latency !== null) return;
-        const added = changes.flatMap((change) => [...change.addedNodes]);
-        const image = added.map((node) => (node.matches?.(tag) ? node : node.querySelector?.(tag))).find(Boolean);
-        if (!image) return;
-        await image.decode?.();
-        if (window.frameFlag.inside) after(done);
+        const done = () => { window.latency ??= performance.now() - window.pressed; };
+        if (frame.inside) after(done);
         else requestAnimationFrame(() => after(done));
-    }).observe(document.querySelector(watched), { childList: true, subtree: true });
+    };
+    const clear = CanvasRenderingContext2D.prototype.clearRect;
+    CanvasRenderingContext2D.prototype.clearRect = function (...box) { changed(); return clear.apply(this, box); };
+    new MutationObserver(async (changes) => {
+        const added = changes.flatMap((change) => [...change.addedNodes]);
+        const image = added.map((node) => (node.matches?.("img") ? node : node.querySelector?.("img"))).find(Boolean);
+        if (!image) return;
+        await image.decode();
+        changed();
+    }).observe(document.querySelector(".widget-output"), { childList: true, subtree: true });
 }"""
 
 
@@ -124,8 +128,7 @@ def _open(lab: JupyterLab, browser, path: Path):
     if not notebook.run_all():
         raise RuntimeError(f"the benchmark's page failed: {notebook.errors()}")
     notebook.page.wait_for_selector(".jp-OutputArea .widget-output img")
-    for watched, tag in ((".cnnviz-drawing", "rect"), (".widget-output", "img")):
-        notebook.page.evaluate(CLOCK, [watched, tag])
+    notebook.page.evaluate(CLOCK)
     return notebook.page
 
 

@@ -161,14 +161,18 @@ export function short(value, digits = 3) {
   return String(Number(value.toFixed(digits)) + 0);
 }
 
-/** Call `paint` at most once per frame, however often it is asked for. */
+/**
+ * Call `paint` at once, and after that at most once per frame, however often it is asked for. The frame is asked for
+ * first: while we paint, the browser gets ready for it.
+ */
 export function oncePerFrame(paint) {
-  let asked = false;
-  return () => {
-    if (asked) return;
-    asked = true;
-    requestAnimationFrame(() => { asked = false; paint(); });
+  let [waiting, asked] = [false, false];
+  const go = () => {
+    [waiting, asked] = [true, false];
+    requestAnimationFrame(() => { waiting = false; if (asked) go(); });
+    paint();
   };
+  return () => { if (waiting) asked = true; else go(); };
 }
 
 /**
@@ -192,7 +196,12 @@ export function connect(model, names, changed) {
     }
     model.save_changes();
   };
-  const tellSoon = oncePerFrame(() => setTimeout(tell));
+  let telling = false;
+  const tellSoon = () => {
+    if (telling) return;
+    telling = true;
+    requestAnimationFrame(() => setTimeout(() => { telling = false; tell(); }));
+  };
   return {
     read: () => ({ ...Object.fromEntries(names.map((name) => [name, model.get(name)])), ...pending }),
     write(changes) {

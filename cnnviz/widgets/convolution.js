@@ -1,5 +1,5 @@
 // ConvolutionExplorer: controls, pointer and keyboard around the pure functions of convolution_arithmetic.js and
-// convolution_drawing.js.
+// convolution_drawing.js, painted by convolution_painter.js.
 
 const TRAITS = [
   "mode", "source", "input_size", "kernel_size", "stride", "padding", "padding_mode", "dilation", "output_padding",
@@ -15,6 +15,7 @@ function render({ model, el }) {
   let timer = null; // of the running animation
   let revealing = false; // while an animation is under way, outputs yet to come are faint
   let width = 760;
+  let colours = null; // palette(root), read again when the theme changes
   const pictures = model.get("_pictures");
   const presets = model.get("_presets");
 
@@ -135,19 +136,20 @@ function render({ model, el }) {
   const code = element("pre", { class: "cnnviz-code", tabindex: 0 });
   const details = element("details", { ontoggle: () => paint() }, element("summary", { text: "the same in PyTorch" }), code);
   const spoken = announcer();
-  // Each panel is a picture of its own, one upon the other: what does not change is not painted again.
-  const layer = (attributes) => element("svg", { class: "cnnviz-layer", ...attributes });
-  const panel = (name) => layer({
-    tabindex: 0, role: "application", "data-panel": name, ...KEYS, onkeydown: (event) => key(event, name),
+  // One canvas is painted; the panels stand upon it and take the keyboard's focus.
+  const panel = (name) => element("div", {
+    class: "cnnviz-panel", tabindex: 0, role: "application", "data-panel": name, ...KEYS, onkeydown: (event) => key(event, name),
     onfocus: () => { if (cursor?.panel !== name) point({ panel: name, channel: 0, row: 0, column: 0 }); },
     onblur: () => point(null),
   });
   const panels = { left: panel("left"), kernel: panel("kernel"), right: panel("right") };
-  const [signs, marks] = [layer({ "aria-hidden": "true" }), layer({ "aria-hidden": "true" })];
+  const canvas = element("canvas", { "aria-hidden": "true" });
   const stage = element("div", {
     class: "cnnviz-drawing", role: "group", onpointermove: (event) => point(hit(event)), onpointerleave: () => point(null),
     onclick: (event) => select(hit(event)), ondblclick: (event) => edit(hit(event)),
-  }, ...Object.values(panels), signs, marks);
+    // The style sheet gives ink a transition of a moment: its end says that the theme has changed.
+    ontransitionend: () => { colours = null; paint(); },
+  }, canvas, ...Object.values(panels));
   const root = element("div", { class: "cnnviz cnnviz-convolution" },
     element("div", { class: "cnnviz-controls" }, ...Object.values(controls).map((control) => control.root)),
     message, stage, sum,
@@ -292,23 +294,12 @@ function render({ model, el }) {
   function draw() {
     const view = seen();
     const { plan } = view;
-    stage.style.height = `${plan.height}px`;
     setAttribute(panels.left, "aria-label", "input; arrow keys move, Enter edits a number");
     setAttribute(panels.kernel, "aria-label", `filter ${state.filter}; arrow keys move, Enter edits a weight`);
     setAttribute(panels.right, "aria-label", "output; arrow keys move, Enter goes to the step");
-    fill(panels.left, drawInput(view));
-    fill(panels.kernel, drawKernel(view));
-    fill(panels.right, drawOutput(view));
-    fill(signs, drawSigns(view));
-    fill(marks, drawMarks(view));
-  }
-
-  /** Most changes leave most of the picture alone; what stays need not be laid out and painted again. */
-  const drawn = new Map();
-  function fill(group, markup) {
-    if (drawn.get(group) === markup) return;
-    drawn.set(group, markup);
-    group.innerHTML = markup;
+    for (const [name, node] of Object.entries(panels)) setAttribute(node, "style", panelStyle(plan, name));
+    colours ??= palette(root);
+    paintShapes(canvas, [drawInput, drawKernel, drawOutput, drawMarks].flatMap((draw) => draw(view)), plan, colours);
   }
 
   const watcher = new ResizeObserver(([entry]) => {

@@ -51,7 +51,7 @@ class ConvolutionExplorer(Explorer):
         speed: steps per second while playing.
     """
 
-    _esm = module("convolution_arithmetic", "convolution_drawing", "convolution")
+    _esm = module("convolution_arithmetic", "convolution_drawing", "convolution_painter", "convolution")
     _css = style()
 
     mode = traitlets.Enum(KINDS, "convolution").tag(sync=True)

@@ -1,10 +1,10 @@
-// The drawing of ConvolutionExplorer: a `view` { state, computed, plan, cursor, revealing } in, SVG markup out.
+// The drawing of ConvolutionExplorer: a `view` { state, computed, plan, cursor, revealing } in, a list of shapes out,
+// which convolution_painter.js puts on a canvas. A shape is { box: [x, y, width, height], look } or { text, x, y, look }.
 // computed is forward(state), plan is layout(state, width); nothing here keeps anything.
 
 const COLOURS = ["red", "green", "blue"];
-const HATCH = '<defs><pattern id="cnnviz-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">' +
-  '<line y2="6" stroke="var(--ink)" stroke-width="1.6" stroke-opacity="0.55"/></pattern></defs>';
 
+const EDGE = 4; // pixels around a panel, for the ring that shows where the keyboard is
 
 /** Where everything is drawn, in pixels: cell size, and per panel its grids { panel, channel, x, y, n }. */
 export function layout(state, width) {
@@ -14,15 +14,15 @@ export function layout(state, width) {
   const outputs = isPooling(state) ? inputs : state.out_channels;
   const rows = Math.max(inputs, outputs);
   const rowHeight = rows === 1 ? 310 : 215;
-  const columns = { left: 0, kernel: 0.44 * width, right: 0.64 * width };
-  const room = { left: 0.41 * width, kernel: 0.17 * width, right: 0.355 * width };
+  const columns = { left: EDGE, kernel: 0.44 * width, right: 0.64 * width };
+  const room = { left: 0.41 * width - EDGE, kernel: 0.17 * width, right: 0.355 * width - EDGE };
   const cell = Math.min(42, room.left / left, room.kernel / state.kernel_size, room.right / right,
     (rowHeight - 30) / Math.max(left, right, state.kernel_size));
   const grids = (panel, count, n) => range(count).map((channel) => ({
-    panel, channel, n, x: columns[panel] + 1, y: 40 + channel * rowHeight,
+    panel, channel, n, x: columns[panel], y: 40 + channel * rowHeight,
   }));
   return {
-    cell, columns, height: 28 + rows * rowHeight,
+    cell, columns, width, height: 28 + rows * rowHeight,
     left: grids("left", inputs, left),
     kernel: isPooling(state) ? [] : grids("kernel", inputs, state.kernel_size),
     right: grids("right", outputs, right),
@@ -35,41 +35,34 @@ export function cellText(value) {
   return short(value, Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
-/** input * kernel = output, once a row; and hatching over the cells that no window reaches. */
-export function drawSigns(view) {
-  return HATCH + signs(view) + leftoverHatch(view);
+/** The part of the stage that belongs to a panel, as CSS. */
+export function panelStyle({ columns: { left, kernel, right }, width }, name) {
+  const [from, to] = { left: [left, kernel], kernel: [kernel, right], right: [right, width + EDGE] }[name];
+  return `left: ${from - EDGE}px; width: ${to - from}px`;
 }
 
-function signs({ state, plan: { left, kernel, right, cell, columns } }) {
-  const sign = (grid, x, text) => `<text class="cnnviz-sign" x="${x}" y="${grid.y + (1.5 * cell)}">${text}</text>`;
-  const between = (columns.kernel + state.kernel_size * cell + columns.right) / 2;
-  if (isPooling(state)) return right.map((grid) => sign(grid, columns.kernel + 40, "→")).join("");
-  return left.filter((grid) => kernel[grid.channel]).map((grid) =>
-    sign(grid, (grid.x + grid.n * cell + columns.kernel) / 2, "∗")).join("") + sign(right[0], between, "=");
-}
-
-const title = (x, text) => `<text class="cnnviz-title" x="${x}" y="14">${text}</text>`;
-const label = (grid, text) => `<text class="cnnviz-label" x="${grid.x}" y="${grid.y - 5}">${text}</text>`;
+const title = (x, text) => ({ text, x, y: 14, look: "title" });
+const label = (grid, text) => ({ text, x: grid.x, y: grid.y - 5, look: "label" });
 
 export function drawInput(view) {
   const { state, plan } = view;
   const n = state.input_size;
-  return title(plan.columns.left, `input ${state.input.length} x ${n} x ${n}`) + plan.left.map((grid) => inputGrid(view, grid)).join("");
+  return [title(plan.columns.left, `input ${state.input.length} x ${n} x ${n}`), ...plan.left.flatMap((grid) => inputGrid(view, grid))];
 }
 
 export function drawKernel({ state, plan }) {
-  if (isPooling(state)) return title(plan.columns.kernel, state.mode.split(" ")[0]);
+  if (isPooling(state)) return [title(plan.columns.kernel, state.mode.split(" ")[0])];
   const slices = state.weight[state.filter];
   const caption = (channel) => (slices.length > 1 ? `weights for ${COLOURS[channel]}` : "");
-  return title(plan.columns.kernel, `filter ${state.filter} of ${state.out_channels}`) + plan.kernel.map((grid) =>
-    label(grid, caption(grid.channel)) + signedGrid(grid, plan.cell, slices[grid.channel], "var(--weight)", "var(--input)", () => 1)).join("");
+  return [title(plan.columns.kernel, `filter ${state.filter} of ${state.out_channels}`), ...plan.kernel.flatMap((grid) =>
+    [label(grid, caption(grid.channel)), ...signedGrid(grid, plan.cell, slices[grid.channel], "weight", "input", () => 1)])];
 }
 
 export function drawOutput(view) {
   const { computed, state, plan } = view;
   const { output } = sizes(state);
-  return title(plan.columns.right, `output ${computed.output.length} x ${output} x ${output}`) +
-    plan.right.map((grid) => outputGrid(view, grid)).join("");
+  return [title(plan.columns.right, `output ${computed.output.length} x ${output} x ${output}`),
+    ...plan.right.flatMap((grid) => outputGrid(view, grid))];
 }
 
 function inputGrid({ state, computed, plan: { cell } }, grid) {
@@ -87,20 +80,20 @@ function inputGrid({ state, computed, plan: { cell } }, grid) {
   const picture = !["numbers", "own"].includes(state.source);
   const caption = state.input.length > 1 ? [`channel ${grid.channel}, ${COLOURS[grid.channel]}`] : [];
   if (grid.n > n && grid.channel === 0) caption.push(`padded to ${grid.n} x ${grid.n}`);
-  return label(grid, caption.join(", ")) +
-    cells(grid, cell, values, (value, row, column) => {
-      if (!inside(row) || !inside(column)) return { style: 'class="cnnviz-pad"', ink: "var(--soft-ink)" };
-      if (!picture) return { style: `class="cnnviz-cell" fill="var(--input)" fill-opacity="${(0.06 + 0.4 * Math.abs(value) / top).toFixed(3)}"`, ink: "var(--ink)" };
+  return [label(grid, caption.join(", ")),
+    ...cells(grid, cell, values, (value, row, column) => {
+      if (!inside(row) || !inside(column)) return { look: "pad", ink: "soft-ink" };
+      if (!picture) return { fill: "input", alpha: 0.06 + 0.4 * Math.abs(value) / top, ink: "ink" };
       const light = state.source === "colour photo" ? grid.channel === 1 && value > 150 : value / scale > 0.55;
-      return { style: `class="cnnviz-cell" fill="${shade(value)}"`, ink: light ? "#000" : "#fff" };
-    });
+      return { fill: shade(value), ink: light ? "#000" : "#fff" };
+    })];
 }
 
 function signedGrid(grid, cell, values, positive, negative, opacity) {
   const top = Math.max(...values.flat().filter(Number.isFinite).map(Math.abs), 1e-9);
   return cells(grid, cell, values, (value, row, column) => ({
-    style: `class="cnnviz-cell" fill="${value < 0 ? negative : positive}" fill-opacity="${((0.04 + 0.46 * Math.min(Math.abs(value) / top, 1)) * opacity(row, column)).toFixed(3)}"`,
-    ink: "var(--ink)", opacity: opacity(row, column),
+    fill: value < 0 ? negative : positive, alpha: (0.04 + 0.46 * Math.min(Math.abs(value) / top, 1)) * opacity(row, column),
+    ink: "ink", opacity: opacity(row, column),
   }));
 }
 
@@ -118,39 +111,45 @@ function outputGrid({ state, computed, revealing, plan: { cell } }, grid) {
   const kept = (i) => !turned || (i >= before && i < before + output);
   const caption = computed.output.length > 1 ? [`channel ${grid.channel}`] : [];
   if (turned && grid.n > output && grid.channel === 0) caption.push(`cropped from ${grid.n} x ${grid.n}`);
-  return label(grid, caption.join(", ")) + signedGrid(grid, cell, values, "var(--output)", "var(--accent)", (r, c) =>
-    (!kept(r) || !kept(c) ? 0.25 : revealing && !finished(r, c) ? 0.22 : 1));
+  return [label(grid, caption.join(", ")), ...signedGrid(grid, cell, values, "output", "accent", (r, c) =>
+    (!kept(r) || !kept(c) ? 0.25 : revealing && !finished(r, c) ? 0.22 : 1))];
 }
 
 /** Rectangles and numbers of one grid; the numbers are left out where they would be too small to read. */
-function cells(grid, cell, values, look) {
+function cells(grid, cell, values, seen) {
   const texts = values.map((line) => line.map(cellText));
   const longest = Math.max(...texts.flat().map((text) => text.length));
   const size = Math.min(14, cell * 0.46, (0.86 * cell) / (0.65 * longest));
-  const boxes = [];
-  const words = [];
-  values.forEach((line, row) => line.forEach((value, column) => {
-    const { style, ink, opacity = 1 } = look(value, row, column);
+  return values.flatMap((line, row) => line.flatMap((value, column) => {
+    const { look = "cell", fill, alpha, ink, opacity = 1 } = seen(value, row, column);
     const [x, y] = [grid.x + column * cell, grid.y + row * cell];
-    boxes.push(`<rect x="${x}" y="${y}" width="${cell}" height="${cell}" ${style}/>`);
-    if (size >= 6.5) words.push(`<text x="${x + cell / 2}" y="${y + cell / 2}" fill="${ink}" fill-opacity="${opacity}" data-cell="${grid.panel} ${grid.channel} ${row} ${column}">${texts[row][column]}</text>`);
+    const number = { text: texts[row][column], x: x + cell / 2, y: y + cell / 2, look: "number", size, ink, alpha: opacity };
+    return [{ box: [x, y, cell, cell], look, fill, alpha }, ...(size >= 6.5 ? [number] : [])];
   }));
-  return `${boxes.join("")}<g class="cnnviz-numbers" font-size="${size.toFixed(1)}">${words.join("")}</g>`;
 }
 
-/** The frames of the present step, and of what belongs to the cell under the cursor. */
+/** Signs between the panels, hatching over what no window reaches, frames of the present step and of the cursor's cell. */
 export function drawMarks(view) {
-  return stepMarks(view) + cursorMarks(view);
+  return [...signs(view), ...leftoverHatch(view), ...stepMarks(view), ...cursorMarks(view)];
 }
 
-const box = (grid, cell, row, column, className, rows = 1, columns = 1) =>
-  `<rect class="${className}" x="${grid.x + column * cell}" y="${grid.y + row * cell}" width="${columns * cell}" height="${rows * cell}"/>`;
+/** input * kernel = output, once a row. */
+function signs({ state, plan: { left, kernel, right, cell, columns } }) {
+  const sign = (grid, x, text) => ({ text, x, y: grid.y + 1.5 * cell, look: "sign" });
+  const between = (columns.kernel + state.kernel_size * cell + columns.right) / 2;
+  if (isPooling(state)) return right.map((grid) => sign(grid, columns.kernel + 40, "→"));
+  return [...left.filter((grid) => kernel[grid.channel]).map((grid) =>
+    sign(grid, (grid.x + grid.n * cell + columns.kernel) / 2, "∗")), sign(right[0], between, "=")];
+}
+
+const box = (grid, cell, row, column, look, rows = 1, columns = 1) =>
+  ({ box: [grid.x + column * cell, grid.y + row * cell, columns * cell, rows * cell], look });
 
 function leftoverHatch({ state, plan: { left, cell } }) {
   const { canvas, leftover } = sizes(state);
-  if (leftover === 0) return "";
-  return left.map((grid) => box(grid, cell, canvas - leftover, 0, "cnnviz-leftover", leftover, canvas) +
-    box(grid, cell, 0, canvas - leftover, "cnnviz-leftover", canvas - leftover, leftover)).join("");
+  if (leftover === 0) return [];
+  return left.flatMap((grid) => [box(grid, cell, canvas - leftover, 0, "leftover", leftover, canvas),
+    box(grid, cell, 0, canvas - leftover, "leftover", canvas - leftover, leftover)]);
 }
 
 function stepMarks({ state, plan: { left, right, cell } }) {
@@ -159,38 +158,38 @@ function stepMarks({ state, plan: { left, right, cell } }) {
   const over = isPooling(state) ? (grids) => [grids[state.filter]] : (grids) => grids;
   const one = isPooling(state) || !turned ? [right[state.filter]] : left;
   const window = turned ? right : over(left);
-  return window.map((grid) => windowBoxes(state, grid, cell, row, column, "cnnviz-window") + timesWeights(state, grid, cell, row, column)).join("") +
-    one.map((grid) => box(grid, cell, row, column, "cnnviz-now")).join("");
+  return [...window.flatMap((grid) => [...windowBoxes(state, grid, cell, row, column, "window"), ...timesWeights(state, grid, cell, row, column)]),
+    ...one.map((grid) => box(grid, cell, row, column, "now"))];
 }
 
 /** In the corner of each cell of the window, where there is room, the weight that it is multiplied by. */
 function timesWeights(state, grid, cell, row, column) {
-  if (cell < 30 || isPooling(state) || isTransposed(state)) return "";
+  if (cell < 30 || isPooling(state) || isTransposed(state)) return [];
   const weights = state.weight[state.filter][grid.channel];
-  return windowAt(state, row).map((r, a) => windowAt(state, column).map((c, b) =>
-    `<text class="cnnviz-times" x="${grid.x + (c + 1) * cell - 3}" y="${grid.y + (r + 1) * cell - 3}">·${cellText(weights[a][b])}</text>`).join("")).join("");
+  return windowAt(state, row).flatMap((r, a) => windowAt(state, column).map((c, b) =>
+    ({ text: `·${cellText(weights[a][b])}`, x: grid.x + (c + 1) * cell - 3, y: grid.y + (r + 1) * cell - 3, look: "times" })));
 }
 
 /** The window at a step: one frame where it is solid, a frame for each cell where dilation leaves holes. */
-function windowBoxes(state, grid, cell, row, column, className) {
+function windowBoxes(state, grid, cell, row, column, look) {
   const [rows, columns] = [windowAt(state, row), windowAt(state, column)];
-  if (state.dilation === 1) return box(grid, cell, rows[0], columns[0], className, rows.length, columns.length);
-  return rows.map((r) => columns.map((c) => box(grid, cell, r, c, className)).join("")).join("");
+  if (state.dilation === 1) return [box(grid, cell, rows[0], columns[0], look, rows.length, columns.length)];
+  return rows.flatMap((r) => columns.map((c) => box(grid, cell, r, c, look)));
 }
 
 function cursorMarks({ state, plan, cursor }) {
   const grid = cursor && plan[cursor.panel][cursor.channel];
-  if (!grid || cursor.row >= grid.n || cursor.column >= grid.n) return "";
+  if (!grid || cursor.row >= grid.n || cursor.column >= grid.n) return [];
   const { row, column } = cursor;
-  const own = box(grid, plan.cell, row, column, "cnnviz-cursor");
+  const own = box(grid, plan.cell, row, column, "cursor");
   const [stepSide, windowSide] = isTransposed(state) ? ["left", "right"] : ["right", "left"];
   const across = (grids) => (isPooling(state) ? [grids[cursor.channel]] : grids);
-  if (cursor.panel === stepSide) return own + across(plan[windowSide]).map((other) => windowBoxes(state, other, plan.cell, row, column, "cnnviz-linked")).join("");
-  if (cursor.panel === windowSide) return own + across(plan[stepSide]).map((other) => pairs(stepsOver(state, row), stepsOver(state, column), other, plan.cell)).join("");
+  if (cursor.panel === stepSide) return [own, ...across(plan[windowSide]).flatMap((other) => windowBoxes(state, other, plan.cell, row, column, "linked"))];
+  if (cursor.panel === windowSide) return [own, ...across(plan[stepSide]).flatMap((other) => pairs(stepsOver(state, row), stepsOver(state, column), other, plan.cell))];
   const touched = (a) => range(sizes(state).steps).map((i) => windowAt(state, i)[a]);
-  return own + pairs(touched(row), touched(column), plan[windowSide][isTransposed(state) ? state.filter : cursor.channel], plan.cell);
+  return [own, ...pairs(touched(row), touched(column), plan[windowSide][isTransposed(state) ? state.filter : cursor.channel], plan.cell)];
 }
-const pairs = (rows, columns, grid, cell) => rows.map((r) => columns.map((c) => box(grid, cell, r, c, "cnnviz-linked")).join("")).join("");
+const pairs = (rows, columns, grid, cell) => rows.flatMap((r) => columns.map((c) => box(grid, cell, r, c, "linked")));
 
 /** What the cell under the cursor holds, and what it feeds or is fed by. */
 export function pointedText({ state, computed, plan, cursor }) {
