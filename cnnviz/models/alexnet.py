@@ -42,7 +42,7 @@ class AlexNet(nn.Module):
 
     Weights begin normal with deviation 0.01 and the biases of conv2, conv4, conv5, fc6 and fc7 with 1, so that their
     ReLU passes something at first (section 5). Those 0.01 suit the paper's widths; the small form has He's deviation,
-    the root of 2 / fan-in, and biases of 0.
+    the root of 2 / fan-in, before each ReLU, and biases of 0.
 
     Args:
         num_classes: length of the output.
@@ -114,12 +114,12 @@ class AlexNet(nn.Module):
         for name, layer in self.named_children():
             if not isinstance(layer, nn.Conv2d | nn.Linear):
                 continue
-            if small:
+            if small and name != "fc8":
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
             else:
                 nn.init.normal_(layer.weight, std=0.01)
-                nn.init.constant_(layer.bias, 1 if name in ("conv2", "conv4", "conv5", "fc6", "fc7") else 0)
+            ones = not small and name in ("conv2", "conv4", "conv5", "fc6", "fc7")
+            nn.init.constant_(layer.bias, 1 if ones else 0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, image_size, image_size]."""

@@ -35,8 +35,9 @@ MAPS = (64, 128, 256, 512, 512)
 class VGG(nn.Module):
     """Five stages of 3 x 3 convolutions, then three linear layers; only images of `image_size` pixels fit.
 
-    Weights begin with He's deviation, the root of 2 / fan-in, and biases with 0. The paper trained the deeper networks
-    from the weights of the trained VGG-11; He et al. (2015) made such a start unnecessary for just these networks.
+    Weights begin with He's deviation, the root of 2 / fan-in (fc8, which no ReLU follows: the paper's 0.01), and biases
+    with 0. The paper trained the deeper networks from the weights of the trained VGG-11; He et al. (2015) made such a
+    start unnecessary for just these networks.
 
     Args:
         depth: layers with weights: 11, 13, 16 or 19.
@@ -88,6 +89,7 @@ class VGG(nn.Module):
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.fc8.weight, std=0.01)  # first logits near 0: larger ones drive the deeper nets to chance
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, image_size, image_size]."""

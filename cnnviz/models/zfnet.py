@@ -36,7 +36,7 @@ class ZFNet(nn.Module):
     """Five convolutions, three of them pooled, then three linear layers; only images of `image_size` pixels fit.
 
     Weights begin normal with deviation 0.01 and biases with 0 (section 3). Those 0.01 suit the paper's widths; the
-    small form has He's deviation, the root of 2 / fan-in.
+    small form has He's deviation, the root of 2 / fan-in, before each ReLU.
 
     Args:
         num_classes: length of the output.
@@ -73,10 +73,10 @@ class ZFNet(nn.Module):
         self._initialise(small)
 
     def _initialise(self, small: bool) -> None:
-        for layer in self.children():
+        for name, layer in self.named_children():
             if not isinstance(layer, nn.Conv2d | nn.Linear):
                 continue
-            if small:
+            if small and name != "fc8":
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             else:
                 nn.init.normal_(layer.weight, std=0.01)

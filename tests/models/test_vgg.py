@@ -138,11 +138,15 @@ def test_every_layer_of_torchvisions_network_has_its_place_in_ours(name):
 
 
 @pytest.mark.parametrize("build", [vgg16, vgg19_bn])
-def test_the_signal_keeps_its_size_from_the_first_layer_to_the_last(build):
+def test_signal_keeps_its_size_up_to_fc8_which_begins_near_zero(build):
     torch.manual_seed(0)
-    model = build(num_classes=10, small=True, width=0.5)
+    model, x = build(num_classes=10, small=True, width=0.5).eval(), torch.randn(8, 3, 32, 32)
+    passed = []
+    model.drop7.register_forward_hook(lambda module, inputs, output: passed.append(inputs[0]))
     with torch.no_grad():
-        assert 0.1 < model(torch.randn(8, 3, 32, 32)).std() < 10
+        logits = model(x)
+    assert 0.1 < passed[0].std() < 10
+    assert logits.std() < 1
 
 
 def test_batch_normalisation_stands_between_convolution_and_relu():
