@@ -5,6 +5,7 @@ import inspect
 from torch import nn
 
 from cnnviz.models.alexnet import alexnet, alexnet_owt, alexnet_two_groups
+from cnnviz.models.densenet import densenet121, densenet169, densenet201, densenet_bc100, densenet_bc190, densenet_bc250
 from cnnviz.models.googlenet import googlenet
 from cnnviz.models.inception_v3 import inception_v3
 from cnnviz.models.inception_v4 import inception_resnet_v2, inception_v4
@@ -40,6 +41,7 @@ from cnnviz.models.resnet_cifar import (
     resnet110,
     resnet1202,
 )
+from cnnviz.models.resnext import resnext50_32x4d, resnext101_32x8d
 from cnnviz.models.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 from cnnviz.models.xception import xception, xception_small
 from cnnviz.models.zfnet import zfnet
@@ -93,6 +95,14 @@ MODELS = {
     "plain44": plain44,
     "plain56": plain56,
     "plain110": plain110,
+    "resnext50_32x4d": resnext50_32x4d,
+    "resnext101_32x8d": resnext101_32x8d,
+    "densenet121": densenet121,
+    "densenet169": densenet169,
+    "densenet201": densenet201,
+    "densenet_bc100": densenet_bc100,
+    "densenet_bc190": densenet_bc190,
+    "densenet_bc250": densenet_bc250,
 }
 
 
@@ -123,6 +133,12 @@ __all__ = [
     "alexnet_owt",
     "alexnet_two_groups",
     "create_model",
+    "densenet121",
+    "densenet169",
+    "densenet201",
+    "densenet_bc100",
+    "densenet_bc190",
+    "densenet_bc250",
     "googlenet",
     "inception_resnet_v2",
     "inception_v3",
@@ -158,6 +174,8 @@ __all__ = [
     "resnet152",
     "resnet152_v2",
     "resnet1202",
+    "resnext50_32x4d",
+    "resnext101_32x8d",
     "vgg11",
     "vgg11_bn",
     "vgg13",

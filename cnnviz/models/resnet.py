@@ -79,7 +79,7 @@ class BasicBlock(ResidualBlock):
         super().__init__()
         self.out_channels = channels
         self.pre = nn.Identity()
-        self.shortcut = _shortcut(shortcut, in_channels, channels, stride)
+        self.shortcut = shortcut_of(shortcut, in_channels, channels, stride)
         self.residual = nn.Sequential(
             OrderedDict(
                 conv1=conv(in_channels, channels, 3, stride),
@@ -109,7 +109,7 @@ class Bottleneck(ResidualBlock):
         stride1, stride2 = (stride, 1) if stride_in == "1x1" else (1, stride)
         self.out_channels = 4 * channels
         self.pre = nn.Identity()
-        self.shortcut = _shortcut("B", in_channels, 4 * channels, stride)
+        self.shortcut = shortcut_of("B", in_channels, 4 * channels, stride)
         self.residual = nn.Sequential(
             OrderedDict(
                 conv1=conv(in_channels, channels, 1, stride1),
@@ -137,7 +137,7 @@ class PreactivationBasicBlock(ResidualBlock):
     ):
         super().__init__()
         self.out_channels = channels
-        self.shortcut = _shortcut(shortcut, in_channels, channels, stride, norm=False)
+        self.shortcut = shortcut_of(shortcut, in_channels, channels, stride, norm=False)
         self.pre, first = _preactivation(in_channels, self.shortcut, activated)
         self.residual = nn.Sequential(
             OrderedDict(
@@ -160,7 +160,7 @@ class PreactivationBottleneck(ResidualBlock):
     def __init__(self, in_channels: int, channels: int, stride: int = 1, *, activated: bool = False):
         super().__init__()
         self.out_channels = 4 * channels
-        self.shortcut = _shortcut("B", in_channels, 4 * channels, stride, norm=False)
+        self.shortcut = shortcut_of("B", in_channels, 4 * channels, stride, norm=False)
         self.pre, first = _preactivation(in_channels, self.shortcut, activated)
         self.residual = nn.Sequential(
             OrderedDict(
@@ -281,9 +281,10 @@ def residual_blocks(model: nn.Module) -> list[ResidualBlock]:
     return [module for module in model.modules() if isinstance(module, ResidualBlock)]
 
 
-def conv(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> nn.Conv2d:
+def conv(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
     """Return a convolution that keeps height and width at stride 1; no bias, as batch normalisation has one."""
-    return nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=False)
+    padding = kernel_size // 2
+    return nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=False)
 
 
 def stem(in_channels: int, channels: int, small: bool) -> nn.Sequential:
@@ -323,7 +324,7 @@ def check_residual(shortcut: str) -> None:
         )
 
 
-def _shortcut(kind: str, in_channels: int, out_channels: int, stride: int, norm: bool = True) -> nn.Module | None:
+def shortcut_of(kind: str, in_channels: int, out_channels: int, stride: int, norm: bool = True) -> nn.Module | None:
     """Return the shortcut of a block; the projection of a pre-activated block has no normalisation of its own."""
     if kind not in ("A", "B", "none"):
         raise ValueError(f"shortcut (={kind!r}) must be 'A' (padding), 'B' (projection) or 'none'")
