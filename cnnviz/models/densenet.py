@@ -1,7 +1,7 @@
 """DenseNet: every layer sees the maps of all layers before it in its block, and adds a few of its own.
 
 G. Huang, Z. Liu, L. van der Maaten and K. Q. Weinberger, Densely connected convolutional networks, CVPR 2017, table 1;
-for 32 x 32 pixels section 4.2 and table 2.
+for 32 x 32 pixels section 3 (implementation details) and table 2.
 
 | stage       | output (121)   | DenseNet-121 | DenseNet-169 | DenseNet-201 | output        | BC-100, k = 12 |
 | ----------- | -------------- | ------------ | ------------ | ------------ | ------------- | -------------- |
@@ -17,9 +17,9 @@ for 32 x 32 pixels section 4.2 and table 2.
 | all         | parameters     | 7,978,856    | 14,149,480   | 20,013,928   |               | 769,162        |
 | all         | 10^9 mult-adds | 2.834        | 3.360        | 4.291        |               | 0.288          |
 
-BC-100 is counted with 10 classes. With 190 layers (k = 40) and 250 (k = 24) DenseNet-BC has
-25,624,430 and 15,324,406 parameters; table 2 prints 0.8, 25.6 and 15.3 million. B stands for the 1x1 bottleneck in each
-dense layer, C for the compression to half in the transitions. Keras counts 4 numbers a normalised map, where we have 2.
+BC-100 is counted with 10 classes. With 190 layers (k = 40) and 250 (k = 24) DenseNet-BC has 25,624,430 and 15,324,406
+parameters; table 2 prints 0.8, 25.6 and 15.3 million. B stands for the 1x1 bottleneck in each dense layer, C for the
+compression to half in the transitions. Keras counts 4 numbers a normalised map, where we have 2.
 
 Small images: the stem is one 3x3 convolution with stride 1, without normalisation and pooling, as in the DenseNets for
 CIFAR. Blocks, growth and transitions stay; 32 x 32 pixels come to 4 x 4. DenseNet-121 then has 6,956,298 parameters for

@@ -11,7 +11,7 @@ from cnnviz.models import create_model
 from cnnviz.models.densenet import DenseLayer
 from cnnviz.models.torchvision_weights import load_torchvision_weights
 
-BLOCKS = {  # growth and dense layers: table 1 and section 4.2
+BLOCKS = {  # growth and dense layers: table 1 and section 3
     "densenet121": (32, (6, 12, 24, 16)),
     "densenet169": (32, (6, 12, 32, 32)),
     "densenet201": (32, (6, 12, 48, 32)),
