@@ -20,8 +20,8 @@ billion mult-adds we count 563,638,816 and 23,783,414,658. torchvision has no NA
 The figures leave open what the authors' code settles, and the counts depend on it: the first cell takes the stem's
 output for both of its inputs; an input of twice the size goes through `FactorizedReduction`; and in the large network
 the cell behind a reduction looks one cell further back (`skip`). That code pads even sizes below and on the right only,
-ours on all sides. Left out are the auxiliary classifier and the dropping of paths, both for training. There is no form
-for small images.
+ours on all sides; Keras pools zeros beyond the border in its reductions. Left out are the auxiliary classifier and the
+dropping of paths, both for training. There is no form for small images.
 """
 
 import torch

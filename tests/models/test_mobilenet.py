@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import pytest
 import torch
 from torch import nn
@@ -5,6 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnnviz.datasets import published
 from cnnviz.models import create_model, mobilenet
+
+DOCSTRING = import_module("cnnviz.models.mobilenet").__doc__
 
 # Table 1 of the paper, read off line by line: a depthwise and a pointwise convolution from one to the next channels,
 # and the side of the maps that come out.
@@ -56,6 +60,17 @@ def sides(model, size=None):
 
 def test_stages_have_the_papers_shapes():
     assert sides(on_meta()) == STAGES
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_table_of_the_docstring_is_the_networks(separable):
+    model = on_meta(separable=separable)
+    rows = {line.split()[1]: line for line in DOCSTRING.splitlines() if line.startswith("| ")}
+    for name, stage in model.named_children():
+        assert f" {count(stage):,} " in rows[name]
+    for name, (channels, side) in STAGES.items():
+        assert f" {channels} x {side} x {side} " in rows[name]
+    assert f" {count(model):,} " in rows["all"]
 
 
 def test_stages_are_registered_in_the_order_of_the_forward_pass():

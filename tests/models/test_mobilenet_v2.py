@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import pytest
 import torch
 import torchvision
@@ -7,6 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from cnnviz.datasets import published
 from cnnviz.models import create_model, mobilenet_v2
 from cnnviz.models.torchvision_weights import load_torchvision_weights
+
+DOCSTRING = import_module("cnnviz.models.mobilenet_v2").__doc__
 
 # Table 2 of the paper: expansion, channels, blocks, stride of the first; and the side of the maps that come out.
 TABLE = ((1, 16, 1, 1, 112), (6, 24, 2, 2, 56), (6, 32, 3, 2, 28), (6, 64, 4, 2, 14), (6, 96, 3, 1, 14))
@@ -65,6 +69,16 @@ def shapes(model, size=None):
 
 def test_stages_have_the_papers_shapes():
     assert shapes(on_meta()) == STAGES
+
+
+def test_table_of_the_docstring_is_the_networks():
+    model = on_meta()
+    rows = {line.split()[1]: line for line in DOCSTRING.splitlines() if line.startswith("| ")}
+    for name, stage in model.named_children():
+        assert f" {count(stage):,} " in rows[name]
+    for name, (channels, side) in STAGES.items():
+        assert f" {channels} x {side} x {side} " in rows[name]
+    assert f" {count(model):,} " in rows["all"]
 
 
 def test_stages_are_registered_in_the_order_of_the_forward_pass():

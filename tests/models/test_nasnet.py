@@ -1,4 +1,5 @@
 from functools import cache
+from importlib import import_module
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from cnnviz.datasets import published
 from cnnviz.models import create_model, nasnet_large, nasnet_mobile
 from cnnviz.models.nasnet import Cell, FactorizedReduction, NormalCell, ReductionCell
+
+DOCSTRING = import_module("cnnviz.models.nasnet").__doc__
 
 # N, channels of stage2, channels of the stem, skip; and Keras' count.
 NETWORKS = {nasnet_mobile: (4, 1056 // 24, 32, False), nasnet_large: (6, 4032 // 24, 96, True)}
@@ -93,6 +96,17 @@ class Times(nn.Module):
 @pytest.mark.parametrize("build", NETWORKS)
 def test_stages_have_the_papers_channels_and_sizes(build):
     assert shapes(on_meta(build)) == SHAPES[build]
+
+
+@pytest.mark.parametrize("build", NETWORKS)
+def test_table_of_the_docstring_is_the_networks(build):
+    model = on_meta(build)
+    rows = {line.split()[1]: line for line in DOCSTRING.splitlines() if line.startswith("| ")}
+    for name, stage in model.named_children():
+        assert f" {count(stage):,} " in rows[name]
+    for row, (channels, side) in zip(list(rows.values())[2:], SHAPES[build], strict=False):
+        assert f" {channels} x {side} x {side} " in row
+    assert f" {count(model):,} " in rows["all"]
 
 
 @pytest.mark.parametrize("build", NETWORKS)

@@ -1,3 +1,4 @@
+from importlib import import_module
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,8 @@ from torch import nn
 from cnnviz.datasets import published
 from cnnviz.models import create_model, xception, xception_small
 from cnnviz.models.xception import SeparableConv2d, XceptionBlock
+
+DOCSTRING = import_module("cnnviz.models.xception").__doc__
 
 # Figure 5 of the paper: the separable convolutions of each module, each followed by batch normalisation; the modules
 # that pool have a 1x1 convolution around them.
@@ -70,6 +73,18 @@ def shapes(model, size=None):
 @pytest.mark.parametrize("build", SHAPES)
 def test_stages_have_the_published_shapes(build):
     assert shapes(on_meta(build)) == SHAPES[build]
+
+
+@pytest.mark.parametrize(("build", "table"), [(xception, 0), (xception_small, 1)])
+def test_tables_of_the_docstring_are_the_networks(build, table):
+    model = on_meta(build)
+    text = DOCSTRING.split("`xception_small` is")[table]
+    rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("| ")}
+    for name, stage in model.named_children():
+        assert f" {count(stage):,} " in rows[name]
+    for name, (channels, side) in SHAPES[build].items():
+        assert f" {channels} x {side} x {side} " in rows[name]
+    assert f" {count(model):,} " in rows["all"]
 
 
 @pytest.mark.parametrize("build", SHAPES)
