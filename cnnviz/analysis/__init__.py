@@ -19,6 +19,7 @@ from cnnviz.analysis.photo_filter import (
     median_filter,
     photo_filter,
 )
+from cnnviz.analysis.receptive_field import ReceptiveField, receptive_field
 from cnnviz.analysis.signals import training_signals
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "LayerTable",
     "NoiseRemoval",
     "PhotoFilter",
+    "ReceptiveField",
     "Stage",
     "Steps",
     "add_noise",
@@ -59,6 +61,7 @@ __all__ = [
     "pooling",
     "provenance",
     "psnr",
+    "receptive_field",
     "rmse",
     "training_signals",
     "untouched",

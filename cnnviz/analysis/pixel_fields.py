@@ -81,18 +81,19 @@ def pixel_fields(trace: Trace) -> dict[int, Field | None]:
         for dim, size in enumerate(images[0].shape)
         if dim >= 2
     )
-    views: dict[int, list[Tensor]] = {}  # by storage
+    own, views = set(map(id, trace.tensors.values())), {}  # views: by storage, the tensors that look at it
     for call in trace.calls:
-        changed = call.args[0] if call.name == "__setitem__" else None
         made = tensors_in(call.output)
         for tensor, field in zip(made, _fields(call, made, sees), strict=True):
-            if id(tensor) in sees and sees[id(tensor)] is not field:
-                changed = tensor
             sees[id(tensor)] = field
             views.setdefault(tensor.untyped_storage()._cdata, []).append(tensor)
-        if changed is not None and not _is_pointwise(call.name):  # written into: what else looks there is not known
-            for tensor in (changed, *views.get(changed.untyped_storage()._cdata, [])):
-                sees[id(tensor)] = None
+        given = tensors_in((call.args, call.kwargs))
+        for written in call.written:
+            if id(written) in own or not any(sees.get(id(tensor)) != () for tensor in given if tensor is not written):
+                continue  # running means; or a ReLU in place, after which each number sees what it saw
+            for tensor in (written, *views.get(written.untyped_storage()._cdata, [])):
+                if not any(tensor is one for one in made):
+                    sees[id(tensor)] = None  # which of its numbers were written is not worked out
     return sees
 
 
@@ -227,7 +228,7 @@ def _resize(call, given, known, made):
         if axis.dim is not None:
             size, outputs = given[0].shape[axis.dim], made[0].shape[axis.dim]
             shape = [1 if dim < 2 else length for dim, length in enumerate(given[0].shape)]
-            line = _positions(shape, axis.dim)
+            line = _line(shape, axis.dim, np.arange(size))
             line = call.function(line, *call.args[1:], **{k: v for k, v in call.kwargs.items() if k != "input"})
             line = line.movedim(axis.dim, -1).reshape(-1, outputs)[0].numpy()
             if more:  # overshoots at the border, so its own arithmetic: centres of pixels
@@ -289,6 +290,11 @@ def _merged(axes: Sequence[Axis]) -> Axis:
 def _same(call, given, known, made):
     """The first input's field: what the others add (weights, running means) comes from no pixel of this image."""
     return [known[0]] * len(made)
+
+
+def _nothing(call, given, known, made):
+    """Zeros, ones or random numbers of the shape of another tensor."""
+    return [()] * len(made)
 
 
 def _cat(call, given, known, made):
@@ -401,42 +407,43 @@ def _rearrange(call, given, known, made):
         raise _UnknownError
     fields = [[] for _ in made]
     for axis in known[0]:
-        if axis.dim is None:
-            places = [axis] * len(made)
-        else:
-            positions = _positions(image.shape, axis.dim)
-            try:
-                moved = call.function(positions, *call.args[1:], **call.kwargs)
-            except RuntimeError:  # view asks for numbers side by side in memory
-                moved = call.function(positions.contiguous(), *call.args[1:], **call.kwargs)
-            places = [_found(tensor, axis) for tensor in tensors_in(moved)]
+        places = [axis] * len(made)
+        if axis.dim is not None:
+            firsts, lasts = (_moved(call, _line(image.shape, axis.dim, end)) for end in (axis.first, axis.last))
+            places = [_found(first, last, axis) for first, last in zip(firsts, lasts, strict=True)]
         for field, place in zip(fields, places, strict=True):
             field.append(place)
     return [tuple(field) for field in fields]
 
 
-def _positions(shape: Sequence[int], dim: int) -> Tensor:
-    """Return a tensor whose numbers are their own index along a dimension; it takes the memory of one line."""
-    line = torch.arange(shape[dim], dtype=torch.float32)
+def _line(shape: Sequence[int], dim: int, pixels: np.ndarray) -> Tensor:
+    """Return a tensor that has the pixels along a dimension, all the same elsewhere; it takes the memory of a line."""
+    line = torch.from_numpy(pixels.astype(float))
     return line.reshape([-1 if number == dim else 1 for number in range(len(shape))]).expand(*shape)
 
 
-def _found(positions: Tensor, axis: Axis) -> Axis:
-    """Return the axis after its positions went where `positions` has their numbers."""
-    spans = {
-        dim: (positions.amax(dim) - positions.amin(dim)).max().item()
-        for dim in range(positions.ndim)
-        if positions.shape[dim] > 1 and positions.stride(dim)
-    }
+def _moved(call: Call, pixels: Tensor) -> list[Tensor]:
+    """Return where the call moves the pixels, dimensions along which all are the same shortened to one."""
+    try:
+        moved = call.function(pixels, *call.args[1:], **call.kwargs)
+    except RuntimeError:  # view asks for numbers side by side in memory
+        moved = call.function(pixels.contiguous(), *call.args[1:], **call.kwargs)
+    return [
+        tensor[tuple(slice(None) if stride else slice(1) for stride in tensor.stride())] for tensor in tensors_in(moved)
+    ]
+
+
+def _found(first: Tensor, last: Tensor, axis: Axis) -> Axis:
+    """Return the axis that has these pixels; if they change along several dimensions, that of the largest change."""
+    if len(axis.first) == 1:
+        return axis if axis.dim < first.ndim else axis.together()
+    spans = {dim: (first.amax(dim) - first.amin(dim)).max().item() for dim, n in enumerate(first.shape) if n > 1}
     dim = max(spans, key=spans.get, default=None)
     if dim is None or not spans[dim]:
-        first, last = axis.at(positions.flatten()[:1].numpy().astype(int))
-        same = positions.ndim > (axis.dim or 0) and len(axis.first) == 1
-        return Axis(axis.dim if same else None, first, last, axis.jump if same else None)
-    lines = positions.movedim(dim, 0).flatten(1).numpy().astype(int)
-    first, last = axis.at(lines.min(1))[0], axis.at(lines.max(1))[1]
-    steps = np.unique(np.diff(first))
-    return Axis(dim, first, last, abs(float(steps[0])) if len(steps) == 1 else None)
+        return Axis(None, first.amin().reshape(1).numpy(), last.amax().reshape(1).numpy(), None)
+    low, high = first.movedim(dim, 0).flatten(1).amin(1).numpy(), last.movedim(dim, 0).flatten(1).amax(1).numpy()
+    steps = np.unique(np.diff(low))
+    return Axis(dim, low, high, abs(float(steps[0])) if len(steps) == 1 else None)
 
 
 RULES: dict[str, Callable] = {
@@ -446,6 +453,8 @@ RULES: dict[str, Callable] = {
         "clone hardswish prelu requires_grad",
         _union: "dropout dropout1d dropout2d dropout3d feature_dropout alpha_dropout feature_alpha_dropout logsigmoid "
         "log_sigmoid softsign tanhshrink rrelu floor_divide copy where",
+        _nothing: "new_zeros new_ones new_full new_empty new_tensor zeros_like ones_like full_like empty_like "
+        "rand_like randn_like",
         _adaptive: "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d "
         "adaptive_max_pool2d adaptive_max_pool3d",
         _resize: "interpolate upsample",
@@ -453,7 +462,7 @@ RULES: dict[str, Callable] = {
         _cat: "cat concat concatenate",
         _stack: "stack",
         _reduce: "mean sum amax amin max min var std prod norm logsumexp argmax argmin any all median",
-        _along: "softmax log_softmax cumsum cumprod normalize glu",
+        _along: "softmax log_softmax normalize",
         _layer_norm: "layer_norm rms_norm",
         _over_the_image: "group_norm instance_norm",
         _matrix: "linear matmul mm bmm",

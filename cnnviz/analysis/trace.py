@@ -31,6 +31,7 @@ class Call:
     args: tuple
     kwargs: dict
     output: object
+    written: tuple[Tensor, ...]  # the arguments that it overwrites, in whole or in part
 
 
 @dataclass(eq=False)
@@ -151,8 +152,8 @@ class _Recorder(TorchFunctionMode):
     def __init__(self, model: nn.Module, tensors: dict[str, Tensor]):
         self.names = {module: name for name, module in model.named_modules()}
         self.real = {id(tensor): tensors[name] for name, tensor in _named_tensors(model)}
-        self.own = {id(tensor) for tensor in tensors.values()}
-        self.kept = {_storage(tensor) for tensor in tensors.values()}  # the model has them anyway
+        self.own = {_storage(tensor): tensor for tensor in tensors.values()}
+        self.kept = set(self.own)  # storages that autograd keeps, and those that the model has anyway
         self.used = set(self.names.values())  # as names of rows
         self.ran: set[nn.Module] = set()
         self.runs: list[Run] = []
@@ -212,48 +213,42 @@ class _Recorder(TorchFunctionMode):
         name = getattr(function, "__name__", str(function))
         if name == "__get__":
             name = function.__self__.__name__  # a property: shape, T
-        args, kwargs, given = self._on_meta(args, kwargs)
+        given = tensors_in((args, kwargs))
+        if any(tensor.is_meta for tensor in given):  # what the model computes from other tensors, it may compute
+            args, kwargs = self._on_meta(args), self._on_meta(kwargs)
+            given = tensors_in((args, kwargs))
         if name in VALUES and any(tensor.is_meta for tensor in given):
             raise _ValueNeededError(f"it asks for the value of a tensor ({name}), and this run computes none")
         before = [(_storage(tensor), tensor._version) for tensor in given]
         outside = self.run is None
         if outside:
-            self.run = Run("", name.rstrip("_"), None, own=tuple(tensor for tensor in given if id(tensor) in self.own))
-            self.run.inputs = tuple(tensor for tensor in given if id(tensor) not in self.own)
+            own = tuple(self.own[storage] for storage, _ in before if storage in self.own)
+            inputs = tuple(t for t, (storage, _) in zip(given, before, strict=True) if storage not in self.own)
+            self.run = Run("", name.strip("_"), None, inputs, own=own)
         try:
             output = function(*args, **kwargs)
         finally:
             run, self.run = self.run, None if outside else self.run
         made = tensors_in(output)
-        if made:
-            call = Call(name, function, args, kwargs, output)
+        written = tuple(tensor for tensor, (_, old) in zip(given, before, strict=True) if tensor._version != old)
+        if made or written:
+            call = Call(name, function, args, kwargs, output, written)
             self.calls.append(call)
             run.calls.append(call)
-            storages = {storage for storage, _ in before}
-            changed = any(tensor._version != old for tensor, (_, old) in zip(given, before, strict=True))
-            new = any(_storage(tensor) not in storages for tensor in made)
-            if outside and given and (new or changed):
+            new = any(_storage(tensor) not in dict(before) for tensor in made)
+            if outside and given and (new or written):
                 path = self.names[self.within[-1]] if self.within else ""
                 run.name, run.outputs = self._unused(f"{path}.{run.kind}".lstrip(".")), tuple(made)
                 self.runs.append(run)
         return output
 
-    def _on_meta(self, args: tuple, kwargs: dict) -> tuple[tuple, dict, list[Tensor]]:
-        """Return the arguments with every tensor on the meta device, if one is there, and the tensors."""
-        given = tensors_in((args, kwargs))
-        if all(tensor.is_meta for tensor in given) or not any(tensor.is_meta for tensor in given):
-            return args, kwargs, given
-        args, kwargs = self._moved(args), self._moved(kwargs)
-        return args, kwargs, tensors_in((args, kwargs))
-
-    def _moved(self, value):
-        if isinstance(value, Tensor):
+    def _on_meta(self, value):
+        """Return the arguments in new lists (the model may append to its own), every tensor on the meta device."""
+        if isinstance(value, Tensor) and not value.is_meta:
             return self.real.get(id(value), _to_meta(value))
         if isinstance(value, dict):
-            return {key: self._moved(part) for key, part in value.items()}
-        if type(value) in (tuple, list):
-            return type(value)(map(self._moved, value))
-        return value
+            return {key: self._on_meta(part) for key, part in value.items()}
+        return type(value)(map(self._on_meta, value)) if type(value) in (tuple, list) else value
 
     def keep(self, tensor: Tensor) -> Tensor:
         """Note that autograd keeps a tensor."""
@@ -273,8 +268,11 @@ class _MultAdds(TorchDispatchMode):
         self.recorder = recorder
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        operation = function.overloadpacket.__name__
+        if operation == "native_batch_norm" and args[0].is_meta:  # torch's own way to these shapes takes 3 ms
+            return torch.empty_like(args[0]), *(args[0].new_empty(args[0].shape[1]) for _ in range(2))
         output = function(*args, **(kwargs or {}))
-        number = mult_adds(function.overloadpacket.__name__, args, output)
+        number = mult_adds(operation, args, output)
         if number:
             (self.recorder.run or self.recorder.runs[-1]).mult_adds += number
         return output
