@@ -57,7 +57,8 @@ class GoogLeNetOutputs(NamedTuple):
 class GoogLeNet(nn.Module):
     """GoogLeNet with both auxiliary heads. 13,378,280 parameters, 6,998,552 without those heads.
 
-    The paper does not say how weights begin: here as He et al. 2015 (normal, variance 2 / fan-in), biases 0.
+    The paper does not say how weights begin: here as He et al. 2015 (normal, variance 2 / fan-in), biases 0; those
+    of the last layers, which no ReLU follows, with a deviation of 0.01.
 
     Args:
         num_classes: length of the output.
@@ -143,6 +144,9 @@ class GoogLeNet(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
+        heads = (self.aux1.fc2, self.aux2.fc2, self.head.fc) if self.aux_logits else (self.head.fc,)
+        for layer in heads:
+            nn.init.normal_(layer.weight, std=0.01)  # no ReLU follows: the first logits are near 0, as chance is
 
     def forward(self, x: Tensor) -> Tensor | GoogLeNetOutputs:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, H, W].
