@@ -74,7 +74,8 @@ class NiN(nn.Module):
     """Stages of MLPConv with pooling between them; the last has one map a class, whose mean is the logit.
 
     The ReLU before that mean is the authors': no logit is below 0. Weights begin with He's deviation, the root of
-    2 / fan-in, and biases with 0: the paper sets them by hand and does not say how.
+    2 / fan-in, and biases with 0, as the paper does not say how. The last layer begins with 0.01 and 1: all logits near
+    1, which softmax does not see. With 0 most of them die in the first steps of training and pass no gradient.
 
     Args:
         num_classes: length of the output.
@@ -103,6 +104,9 @@ class NiN(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
+        last = list(self.children())[-1].cccp2
+        nn.init.normal_(last.weight, std=0.01)
+        nn.init.ones_(last.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, H, W]."""
