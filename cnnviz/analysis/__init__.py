@@ -7,6 +7,7 @@ from cnnviz.analysis.evaluate import Evaluation, evaluate
 from cnnviz.analysis.feature_maps import FeatureMaps, feature_maps
 from cnnviz.analysis.filters import Filters, filters
 from cnnviz.analysis.hooks import capture, untouched
+from cnnviz.analysis.keras_parameters import Difference, KerasParameters, keras_parameters
 from cnnviz.analysis.kernels import KERNELS, kernel
 from cnnviz.analysis.layer_table import LayerRow, LayerTable, Stage, layer_table
 from cnnviz.analysis.noise import NOISES, NoiseRemoval, add_noise, noise_removal, psnr, rmse
@@ -29,9 +30,11 @@ __all__ = [
     "BorderEffect",
     "Comparison",
     "Confusion",
+    "Difference",
     "Evaluation",
     "FeatureMaps",
     "Filters",
+    "KerasParameters",
     "LayerRow",
     "LayerTable",
     "NoiseRemoval",
@@ -49,6 +52,7 @@ __all__ = [
     "evaluate",
     "feature_maps",
     "filters",
+    "keras_parameters",
     "kernel",
     "layer_table",
     "leftover",

@@ -4,20 +4,15 @@
 `python -m cnnviz.analysis.layer_table package.module:factory --input-size 3 64 64` that of one's own.
 """
 
-import argparse
-import importlib
-import sys
 from dataclasses import dataclass, fields
 from functools import cached_property
 from math import prod
 
 import pandas as pd
-import torch
 from torch import Tensor, nn
 
 from cnnviz.analysis.pixel_fields import Field, pixel_fields, window
 from cnnviz.analysis.trace import InputSize, Run, Trace, as_inputs, trace
-from cnnviz.models import MODELS, create_model
 
 KB, KiB, MB, MiB = 10**3, 2**10, 10**6, 2**20  # bytes; 4 a float32
 Shape = tuple[int, ...]
@@ -316,43 +311,3 @@ def _cells(row: LayerRow) -> tuple[str, ...]:
         _shape(row.receptive_field),
         _shape(row.jump and tuple(f"{size:g}" for size in row.jump)),
     )
-
-
-def model_of(name: str) -> nn.Module:
-    """Return a model of the course by its name, or what `package.module:factory` makes.
-
-    Raises:
-        ValueError: there is no such model, module or factory.
-    """
-    if ":" not in name:
-        try:
-            with torch.device("meta"):
-                return create_model(name)
-        except RuntimeError:  # its weights begin with numbers that depend on others
-            return create_model(name)
-    place, _, factory = name.partition(":")
-    try:
-        model = getattr(importlib.import_module(place), factory)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"cannot import {factory!r} from {place!r}: {error}") from error
-    return model if isinstance(model, nn.Module) else model()
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Print the table of the model that the command line names; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m cnnviz.analysis.layer_table", description=__doc__.splitlines()[0])
-    parser.add_argument("model", help=f"package.module:factory, or one of {', '.join(MODELS)}")
-    parser.add_argument("--input-size", type=int, nargs="+", help="without the batch: 3 224 224")
-    parser.add_argument("--stages", action="store_true", help="only the sums of each stage")
-    options = parser.parse_args(arguments)
-    try:
-        table = layer_table(model_of(options.model), options.input_size)
-    except (TypeError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(table.stages_to_pandas().to_string(index=False) if options.stages else str(table))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
