@@ -77,6 +77,21 @@ def test_table_2_prints_the_counts_in_million(depth):
     assert round(sum(counts_of_table_1(depth)) / 1e6) == row.value
 
 
+@pytest.mark.parametrize(("depth", "linear_layers_counted"), [(16, False), (19, True)])
+def test_mult_adds_are_those_that_he_et_al_print(depth, linear_layers_counted):
+    """15.3 billion are VGG-16's convolutions alone; 19.6 are VGG-19 with its linear layers."""
+    mult_adds, seen, side = 0, 3, 224
+    for maps in TABLE_1[depth]:
+        if maps == "M":
+            side //= 2
+            continue
+        mult_adds += maps * seen * 3 * 3 * side**2
+        seen = maps
+    mult_adds += (512 * 7 * 7 * 4096 + 4096 * 4096 + 4096 * 1000) * linear_layers_counted
+    [row] = published(model=f"vgg{depth}", quantity="mult-adds, as printed")
+    assert round(mult_adds / 1e9, 1) == row.value
+
+
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_the_name_is_the_number_of_layers_with_weights(depth):
     layers = [layer for layer in on_meta(VGG, depth).modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
