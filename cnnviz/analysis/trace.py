@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from math import prod
 from numbers import Integral
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnnviz.analysis.empty_results import empty_result
 from cnnviz.analysis.hooks import check_module, same_random_numbers_after
 
 InputSize = int | Sequence | Mapping | Tensor | None
+QUESTIONS = ("shape", "size", "dim", "ndim", "numel", "dtype", "device", "requires_grad", "is_floating_point")
 VALUES = ("item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__", "nonzero", "argwhere", "unique")
 
 
@@ -138,6 +139,8 @@ def tensors_in(value) -> list[Tensor]:
     """Return the tensors in nested tuples, lists, dicts and objects with fields, in order."""
     if isinstance(value, Tensor):
         return [value]
+    if value is None or isinstance(value, int | float | str):
+        return []
     if isinstance(value, Mapping):
         value = value.values()
     elif hasattr(value, "__dataclass_fields__"):
@@ -214,6 +217,8 @@ class _Recorder(TorchFunctionMode):
         name = getattr(function, "__name__", str(function))
         if name == "__get__":
             name = function.__self__.__name__  # a property: shape, T
+        if name in QUESTIONS:
+            return function(*args, **kwargs)
         given = tensors_in((args, kwargs))
         if any(tensor.is_meta for tensor in given):  # what the model computes from other tensors, it may compute
             args, kwargs = self._on_meta(args), self._on_meta(kwargs)
@@ -274,60 +279,13 @@ class _MultAdds(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         operation = function.overloadpacket.__name__
-        output = _empty_result(function, args, kwargs or {})
+        output = empty_result(function, args, kwargs or {})
         if output is None:
             output = function(*args, **(kwargs or {}))
         number = mult_adds(operation, args, output)
         if number:
             (self.recorder.run or self.recorder.runs[-1]).mult_adds += number
         return output
-
-
-def _empty_result(function, args: tuple, kwargs: dict):
-    """Return the empty result of a frequent operation; None where torch itself has to say its shape.
-
-    Only for speed: torch's rules for these are written in Python, need milliseconds, and some seconds to be loaded.
-    """
-    operation = function.overloadpacket.__name__
-    given = tensors_in((args, kwargs))
-    if not given or not all(tensor.is_meta for tensor in given):
-        return None
-    if operation == "native_batch_norm":
-        image, training = args[0], args[5]
-        statistics = image.shape[1] if training else 0
-        return _to_meta(image), image.new_empty(statistics), image.new_empty(statistics)
-    if operation == "empty_like":
-        return given[0].new_empty(given[0].shape, dtype=kwargs.get("dtype"))
-    if operation == "bernoulli_" or (operation.endswith("_") and torch.Tag.pointwise in function.tags):
-        return args[0]
-    if operation in ("mm", "addmm"):
-        left, right = given[-2:]
-        return left.new_empty(len(left), right.shape[1]) if left.shape[1:] == right.shape[:1] else None
-    if operation == "cat" and len({(tensor.ndim, tensor.dtype) for tensor in given}) == 1:
-        dim = (args[1] if len(args) > 1 else 0) % given[0].ndim
-        others = {(*tensor.shape[:dim], *tensor.shape[dim + 1 :]) for tensor in given}
-        shape = [*given[0].shape[:dim], sum(tensor.shape[dim] for tensor in given), *given[0].shape[dim + 1 :]]
-        return given[0].new_empty(shape) if len(others) == 1 else None
-    if operation == "mean" and len(args) > 1 and args[1] and given[0].is_floating_point() and not kwargs:
-        gone = {dim % given[0].ndim for dim in args[1]}
-        keeps = len(args) > 2 and args[2]
-        sizes = [1 if dim in gone else size for dim, size in enumerate(given[0].shape) if keeps or dim not in gone]
-        return given[0].new_empty(sizes)
-    if torch.Tag.pointwise in function.tags and len(function._schema.returns) == 1:
-        try:
-            shape = np.broadcast_shapes(*(tensor.shape for tensor in given))
-        except ValueError:  # torch says it better
-            return None
-        single = _replaced(args, lambda tensor: tensor.new_ones((1,) * tensor.ndim, device="cpu"))
-        return given[0].new_empty(shape, dtype=function(*single, **kwargs).dtype)  # torch's rules of types
-    return None
-
-
-def _replaced(value, replace):
-    """Return nested tuples and lists with other tensors."""
-    if isinstance(value, Tensor):
-        return replace(value)
-    return type(value)(_replaced(part, replace) for part in value) if type(value) in (tuple, list) else value
 
 
 def mult_adds(operation: str, args: tuple, output) -> int:
