@@ -22,7 +22,7 @@ def check_image(x: Tensor, name: str, in_channels: int, smallest: int, largest: 
     limit = "" if exact else f" with H and W at least {smallest} pixels" + (f", at most {largest}" if largest else "")
     raise ValueError(
         f"{name} takes images of shape N x {in_channels} x {height}{limit}, not {given}; "
-        "resize the images, or build the network with other in_channels or in its form for small images (small=True)"
+        "resize the images, or build the network with other in_channels or for another image size"
     )
 
 

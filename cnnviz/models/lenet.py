@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cnnviz.models.image import check_image
+
 # Table I of the paper: which maps of s2 (0 to 5) each of the 16 maps of c3 sees.
 C3_INPUTS = (
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
@@ -39,6 +41,7 @@ class LeNet5(nn.Module):
     def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28):
         super().__init__()
         self.in_channels, self.image_size = in_channels, image_size
+        self.smallest = image_size
         self.c1 = nn.Conv2d(in_channels, 6, kernel_size=5, padding=_padding(image_size))
         self.s2 = nn.MaxPool2d(kernel_size=2, stride=2)
         self.c3 = nn.Conv2d(6, 16, kernel_size=5)
@@ -49,7 +52,7 @@ class LeNet5(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, image_size, image_size]."""
-        _check_image(x, self.in_channels, self.image_size)
+        check_image(x, "LeNet-5", self.in_channels, self.smallest, self.image_size)
         x = F.relu(self.c1(x))  # N, 6, 28, 28
         x = self.s2(x)  # N, 6, 14, 14
         x = F.relu(self.c3(x))  # N, 16, 10, 10
@@ -74,6 +77,7 @@ class LeNet5Of1998(nn.Module):
     def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28):
         super().__init__()
         self.in_channels, self.image_size = in_channels, image_size
+        self.smallest = image_size
         self.c1 = nn.Conv2d(in_channels, 6, kernel_size=5, padding=_padding(image_size))
         self.s2 = Subsampling(6)
         self.c3 = PartialConv2d(C3_INPUTS, in_channels=6, kernel_size=5)
@@ -90,7 +94,7 @@ class LeNet5Of1998(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, image_size, image_size]."""
-        _check_image(x, self.in_channels, self.image_size)
+        check_image(x, "LeNet-5", self.in_channels, self.smallest, self.image_size)
         x = scaled_tanh(self.c1(x))  # N, 6, 28, 28
         x = scaled_tanh(self.s2(x))  # N, 6, 14, 14
         x = scaled_tanh(self.c3(x))  # N, 16, 10, 10
@@ -129,15 +133,12 @@ class PartialConv2d(nn.Module):
         for row, seen in zip(connected, inputs, strict=True):
             row[list(seen)] = True
         self.register_buffer("connected", connected)  # [out_channels, in_channels]
-        self.kernels = nn.Parameter(torch.empty(connected.sum(), kernel_size, kernel_size))
+        self.kernels = nn.Parameter(torch.empty(sum(map(len, inputs)), kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(len(inputs)))
-        self._initialise()
-
-    def _initialise(self) -> None:
-        """Draw with the variance 1 / fan-in, which differs from output map to output map."""
-        fan_in = self.connected.sum(1) * self.kernels[0].numel()  # out_channels
+        # Weights begin with the variance 1 / fan-in, which differs from output map to output map.
+        maps = torch.tensor([float(len(seen)) for seen in inputs for _ in seen])
         with torch.no_grad():
-            self.kernels.normal_().mul_(fan_in[self.connected.nonzero()[:, 0], None, None] ** -0.5)
+            self.kernels.normal_().mul_((maps * kernel_size**2)[:, None, None] ** -0.5)
 
     @property
     def weight(self) -> Tensor:
@@ -170,11 +171,3 @@ def _padding(image_size: int) -> int:
     if image_size not in (28, 32):
         raise ValueError(f"image_size (={image_size}) must be 28 or 32 pixels; resize the images")
     return (32 - image_size) // 2
-
-
-def _check_image(x: Tensor, in_channels: int, size: int) -> None:
-    if x.ndim != 4 or x.shape[1:] != (in_channels, size, size):
-        raise ValueError(
-            f"LeNet-5 takes images of shape N x {in_channels} x {size} x {size}, not {' x '.join(map(str, x.shape))}; "
-            "resize them, or build it with other in_channels or image_size (28 or 32)"
-        )

@@ -18,7 +18,10 @@ def load_torchvision_weights(model: nn.Module, state_dict: Mapping[str, Tensor])
     """
     names = getattr(model, "TORCHVISION_NAMES", None)
     if names is None:
-        raise ValueError(f"torchvision has no twin of {type(model).__name__}; train it, or load weights of our own")
+        raise ValueError(
+            f"torchvision has no network that computes what this {type(model).__name__} does; build its twin, where "
+            "there is one, with the option that its docstring names (stride_in, torchvision_twin), or train it"
+        )
     ours = model.state_dict()
     renamed = {_rename(key, names): tensor for key, tensor in state_dict.items()}
     missing, foreign = sorted(ours.keys() - renamed.keys()), sorted(renamed.keys() - ours.keys())

@@ -17,7 +17,8 @@ stage, which ends with 2 x 2 pooling, and its parameters.
 | all    |                | 132,863,336  | 133,047,848  | 138,357,544  | 143,667,240  |
 
 Table 2 of the paper prints 133, 133, 138 and 144 million. Batch normalisation (2015) is later than the paper and adds
-two numbers a map: 5,504, 5,888, 8,448 and 11,008. torchvision and Keras (VGG16 and VGG19) have the same networks.
+two numbers a map: 5,504, 5,888, 8,448 and 11,008, which makes 132,868,840, 133,053,736, 138,365,992 and 143,678,248.
+torchvision and Keras (VGG16 and VGG19) have the same networks.
 
 For 32 x 32 images (`small=True`): stage1 is not pooled, and each layer has half as many maps or units: stage1
 32 x 32, stage2 16 x 16, stage3 8 x 8, stage4 4 x 4, stage5 2 x 2.
