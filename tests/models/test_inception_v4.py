@@ -238,7 +238,7 @@ def test_stochastic_depth_reaches_every_block_and_changes_no_name():
 
 def test_torchvision_has_neither_network():
     for network in ("v4", "resnet"):
-        with pytest.raises(ValueError, match="torchvision has no twin of Inception"):
+        with pytest.raises(ValueError, match="torchvision has no network that computes what this Inception"):
             load_torchvision_weights(meta(network, small=True), {})
 
 
