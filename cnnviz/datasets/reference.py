@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cnnviz.datasets.folders import DATA
 
 PAPERS = DATA / "reference" / "papers.csv"
+LECTURES = DATA / "reference" / "lectures.csv"
 RESULTS = DATA / "results"
 
 
