@@ -15,6 +15,7 @@ function render({ model, el }) {
   let timer = null; // of the running animation
   let revealing = false; // while an animation is under way, outputs yet to come are faint
   let width = 760;
+  let painted = null; // what stands on the canvas of input and filter
   let colours = null; // palette(root), read again when the theme changes
   const pictures = model.get("_pictures");
   const presets = model.get("_presets");
@@ -27,7 +28,8 @@ function render({ model, el }) {
     if (refusal({ ...state, ...changes })) return paint();
     const before = state;
     state = complete({ ...state, ...changes }, pictures, presets);
-    const changed = TRAITS.filter((name) => JSON.stringify(state[name]) !== JSON.stringify(before[name]));
+    const changed = TRAITS.filter((name) => state[name] !== before[name] &&
+      JSON.stringify(state[name]) !== JSON.stringify(before[name]));
     if (changed.length === 0) return;
     if (changed.some((name) => !["step", "filter", "speed"].includes(name))) {
       computed = null;
@@ -136,20 +138,20 @@ function render({ model, el }) {
   const code = element("pre", { class: "cnnviz-code", tabindex: 0 });
   const details = element("details", { ontoggle: () => paint() }, element("summary", { text: "the same in PyTorch" }), code);
   const spoken = announcer();
-  // One canvas is painted; the panels stand upon it and take the keyboard's focus.
+  // Two canvases are painted, one upon the other; the panels stand upon them and take the keyboard's focus.
   const panel = (name) => element("div", {
     class: "cnnviz-panel", tabindex: 0, role: "application", "data-panel": name, ...KEYS, onkeydown: (event) => key(event, name),
     onfocus: () => { if (cursor?.panel !== name) point({ panel: name, channel: 0, row: 0, column: 0 }); },
     onblur: () => point(null),
   });
   const panels = { left: panel("left"), kernel: panel("kernel"), right: panel("right") };
-  const canvas = element("canvas", { "aria-hidden": "true" });
+  const [still, moving] = [element("canvas", { "aria-hidden": "true" }), element("canvas", { "aria-hidden": "true" })];
   const stage = element("div", {
     class: "cnnviz-drawing", role: "group", onpointermove: (event) => point(hit(event)), onpointerleave: () => point(null),
     onclick: (event) => select(hit(event)), ondblclick: (event) => edit(hit(event)),
     // The style sheet gives ink a transition of a moment: its end says that the theme has changed.
     ontransitionend: () => { colours = null; paint(); },
-  }, canvas, ...Object.values(panels));
+  }, still, moving, ...Object.values(panels));
   const root = element("div", { class: "cnnviz cnnviz-convolution" },
     element("div", { class: "cnnviz-controls" }, ...Object.values(controls).map((control) => control.root)),
     message, stage, sum,
@@ -299,7 +301,12 @@ function render({ model, el }) {
     setAttribute(panels.right, "aria-label", "output; arrow keys move, Enter goes to the step");
     for (const [name, node] of Object.entries(panels)) setAttribute(node, "style", panelStyle(plan, name));
     colours ??= palette(root);
-    paintShapes(canvas, [drawInput, drawKernel, drawOutput, drawMarks].flatMap((draw) => draw(view)), plan, colours);
+    // A slider often leaves input and filter as they are: they are painted again only when they change.
+    const shapes = [...drawInput(view), ...drawKernel(view)];
+    const looks = JSON.stringify([shapes, plan.width, plan.height, colours, devicePixelRatio]);
+    if (looks !== painted) paintShapes(still, shapes, plan, colours);
+    painted = looks;
+    paintShapes(moving, [...drawOutput(view), ...drawMarks(view)], plan, colours);
   }
 
   const watcher = new ResizeObserver(([entry]) => {

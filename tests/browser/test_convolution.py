@@ -45,7 +45,7 @@ RECORD = """() => {
 # Cells are the thin squares: their panel, channel, row and column follow from where they stand, their text from what
 # is written in their middle.
 DRAWN = """() => {
-    const { painted } = document.querySelector(".cnnviz-drawing canvas");
+    const painted = [...document.querySelectorAll(".cnnviz-drawing canvas")].flatMap((canvas) => canvas.painted);
     const stage = document.querySelector(".cnnviz-drawing").getBoundingClientRect();
     const texts = painted.filter(({ call }) => call === "fillText").map(({ args }) => args);
     const thin = painted.filter(({ call, lineWidth }) => call === "strokeRect" && lineWidth < 1);
@@ -71,11 +71,11 @@ DRAWN = """() => {
 FRAMES = """(role) => {
     const node = document.querySelector(".cnnviz");
     const colour = getComputedStyle(node).getPropertyValue(`--${role}`).trim();
-    return node.querySelector("canvas").painted
+    return [...node.querySelectorAll("canvas")].flatMap((canvas) => canvas.painted)
         .filter(({ call, lineWidth, strokeStyle }) => call === "strokeRect" && lineWidth > 1 && strokeStyle === colour)
         .map(({ args: [x, y, width, height] }) => ({ x, y, width, height }));
 }"""
-PAINTED = "document.querySelector('.cnnviz-drawing canvas').painted"
+PAINTED = "[...document.querySelectorAll('.cnnviz-drawing canvas')].flatMap((canvas) => canvas.painted)"
 HATCHED = f"() => {PAINTED}.filter(({{ call }}) => call === 'rect').length"
 
 
