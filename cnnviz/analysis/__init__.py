@@ -10,6 +10,7 @@ from cnnviz.analysis.hooks import capture, untouched
 from cnnviz.analysis.keras_parameters import Difference, KerasParameters, keras_parameters
 from cnnviz.analysis.kernels import KERNELS, kernel
 from cnnviz.analysis.layer_table import LayerRow, LayerTable, Stage, layer_table
+from cnnviz.analysis.lectures import lecture_numbers
 from cnnviz.analysis.noise import NOISES, NoiseRemoval, add_noise, noise_removal, psnr, rmse
 from cnnviz.analysis.photo import SAMPLES, photo
 from cnnviz.analysis.photo_filter import (
@@ -55,6 +56,7 @@ __all__ = [
     "keras_parameters",
     "kernel",
     "layer_table",
+    "lecture_numbers",
     "leftover",
     "median_filter",
     "noise_removal",

@@ -42,6 +42,7 @@ from cnnviz.models.resnet_cifar import (
     resnet1202,
 )
 from cnnviz.models.resnext import resnext50_32x4d, resnext101_32x8d
+from cnnviz.models.torchvision_weights import load_torchvision_weights
 from cnnviz.models.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 from cnnviz.models.xception import xception, xception_small
 from cnnviz.models.zfnet import zfnet
@@ -146,6 +147,7 @@ __all__ = [
     "lenet5",
     "lenet5_1998",
     "list_models",
+    "load_torchvision_weights",
     "mobilenet",
     "mobilenet_v2",
     "nasnet_large",

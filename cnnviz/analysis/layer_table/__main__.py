@@ -21,10 +21,7 @@ def model_of(name: str) -> nn.Module:
         ValueError: there is no such model, module or factory.
     """
     if ":" not in name:
-        try:
-            with torch.device("meta"):
-                return create_model(name)
-        except RuntimeError:  # its weights begin with numbers that depend on others
+        with torch.device("meta"):
             return create_model(name)
     place, _, factory = name.partition(":")
     try:
