@@ -177,7 +177,7 @@ export function oncePerFrame(paint) {
 
 /**
  * Tie a view to its model: `read()` the traits, `write(changes)` them to Python, `changed` when Python changed them.
- * Python is told after the next frame: what the learner sees comes first.
+ * Python is told a frame later, and of a dragged slider ten times a second: what the learner sees comes first.
  */
 export function connect(model, names, changed) {
   let own = false;
@@ -196,11 +196,9 @@ export function connect(model, names, changed) {
     }
     model.save_changes();
   };
-  let telling = false;
+  let [timer, told] = [null, -Infinity];
   const tellSoon = () => {
-    if (telling) return;
-    telling = true;
-    requestAnimationFrame(() => setTimeout(() => { telling = false; tell(); }));
+    timer ??= setTimeout(() => { [timer, told] = [null, performance.now()]; tell(); }, Math.max(20, told + 100 - performance.now()));
   };
   return {
     read: () => ({ ...Object.fromEntries(names.map((name) => [name, model.get(name)])), ...pending }),
