@@ -42,7 +42,8 @@ PAGE_MODEL = """(text) => {
     document.body.innerHTML = `<style>${css}</style><div id="widget" style="width: ${width}px"></div>`;
     module.default.render({ model: window.model, el: document.getElementById("widget") });
 }"""
-FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+# The frame is painted, and Python is told: at the latest 100 ms after the change.
+FRAME = "() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => setTimeout(done)), 120))"
 # The colours in the middle of `rows` x `columns` equal parts of a canvas.
 COLOURS = """([panel, rows, columns]) => {
     const canvas = document.querySelector(`canvas[data-panel="${panel}"]`), { width, height } = canvas;
