@@ -309,10 +309,11 @@ function render({ model, el }) {
     paintShapes(moving, [...drawOutput(view), ...drawMarks(view)], plan, colours);
   }
 
-  const watcher = new ResizeObserver(([entry]) => {
-    const now = Math.max(320, Math.floor(entry.contentRect.width));
-    if (now === width) return;
-    width = now;
+  // JupyterLab takes what is out of sight off the page, and puts it back, perhaps in another theme.
+  const watcher = new ResizeObserver(([{ contentRect }]) => {
+    if (contentRect.width === 0) return;
+    width = Math.max(320, Math.floor(contentRect.width));
+    colours = null;
     paint();
   });
   watcher.observe(stage);

@@ -369,6 +369,16 @@ def test_colours_follow_the_theme(shown):
         page.wait_for_function(f"() => {PAINTED}.some(({{ strokeStyle }}) => strokeStyle === '{colour}')")
 
 
+def test_colours_follow_a_theme_that_changed_while_the_widget_was_off_the_page(shown):
+    page = shown(input_size=4, kernel_size=3)
+    page.emulate_media(color_scheme="light")
+    page.evaluate("() => { window.kept = document.getElementById('widget'); kept.remove(); }")
+    page.emulate_media(color_scheme="dark")
+    page.evaluate(FRAME)
+    page.evaluate("() => document.body.append(kept)")
+    page.wait_for_function(f"() => {PAINTED}.some(({{ strokeStyle }}) => strokeStyle === '#ff9148')")
+
+
 def test_cells_are_edited_by_mouse_and_by_keyboard_and_escape_drops_the_edit(shown):
     page = shown(input_size=3, kernel_size=2, kernels=["numbers"])
     box = cell(page, "left 0 0 0")
