@@ -133,13 +133,13 @@ export function drawMarks(view) {
   return [...signs(view), ...leftoverHatch(view), ...stepMarks(view), ...cursorMarks(view)];
 }
 
-/** input * kernel = output, once a row. */
+/** input * kernel = output, once a row; a sign is no wider than the gap that it stands in. */
 function signs({ state, plan: { left, kernel, right, cell, columns } }) {
-  const sign = (grid, x, text) => ({ text, x, y: grid.y + 1.5 * cell, look: "sign" });
-  const between = (columns.kernel + state.kernel_size * cell + columns.right) / 2;
-  if (isPooling(state)) return right.map((grid) => sign(grid, columns.kernel + 40, "→"));
-  return [...left.filter((grid) => kernel[grid.channel]).map((grid) =>
-    sign(grid, (grid.x + grid.n * cell + columns.kernel) / 2, "∗")), sign(right[0], between, "=")];
+  const sign = (grid, text, from, to) => ({ text, x: (from + to) / 2, y: grid.y + 1.5 * cell, look: "sign", size: Math.min(26, 0.9 * (to - from)) });
+  if (isPooling(state)) return right.map((grid) => sign(grid, "→", columns.kernel, columns.kernel + 80));
+  const end = (grid) => grid.x + grid.n * cell;
+  return [...left.filter((grid) => kernel[grid.channel]).map((grid) => sign(grid, "∗", end(grid), columns.kernel)),
+    sign(right[0], "=", end(kernel[0]), columns.right)];
 }
 
 const box = (grid, cell, row, column, look, rows = 1, columns = 1) =>
