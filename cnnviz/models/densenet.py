@@ -33,7 +33,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image, scaled
+from cnnviz.models.image import check_image, he_normal, scaled
 
 
 class DenseLayer(nn.Module):
@@ -121,12 +121,7 @@ class DenseNet(nn.Module):
                 fc=nn.Linear(channels, num_classes),
             )
         )
-        self._initialise()
-
-    def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight)
+        he_normal(self, kinds=(nn.Conv2d,))
         nn.init.zeros_(self.head.fc.bias)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image, scaled
+from cnnviz.models.image import check_image, he_normal, scaled
 
 
 class GoogLeNetOutputs(NamedTuple):
@@ -139,11 +139,7 @@ class GoogLeNet(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+        he_normal(self)
         heads = (self.aux1.fc2, self.aux2.fc2, self.head.fc) if self.aux_logits else (self.head.fc,)
         for layer in heads:
             nn.init.normal_(layer.weight, std=0.01)  # no ReLU follows: the first logits are near 0, as chance is

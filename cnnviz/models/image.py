@@ -1,6 +1,6 @@
-"""What every model of images shares: the check of its input, and the rounding of scaled channel numbers."""
+"""What models of images share: the check of the input, the rounding of scaled channel numbers, He's first weights."""
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def check_image(x: Tensor, name: str, in_channels: int, smallest: int, largest: int | None = None) -> None:
@@ -35,3 +35,17 @@ def scaled(channels: int, width: float, divisor: int = 8) -> int:
     if not width > 0:
         raise ValueError(f"width (={width}) must be above 0")
     return channels if width == 1 else max(divisor, round(channels * width / divisor) * divisor)
+
+
+def he_normal(
+    model: nn.Module, *, mode: str = "fan_in", kinds: tuple[type[nn.Module], ...] = (nn.Conv2d, nn.Linear)
+) -> None:
+    """Draw the weights of all layers of these kinds from a normal distribution with variance 2 / fan; biases are 0.
+
+    K. He, X. Zhang, S. Ren and J. Sun, Delving deep into rectifiers, ICCV 2015, equations 10 (fan_in) and 14 (fan_out).
+    """
+    for layer in model.modules():
+        if isinstance(layer, kinds):
+            nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

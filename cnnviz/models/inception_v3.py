@@ -35,7 +35,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image, scaled
+from cnnviz.models.image import check_image, he_normal, scaled
 
 
 class InceptionV3Outputs(NamedTuple):
@@ -111,7 +111,7 @@ class InceptionV3(nn.Module):
         mixed7c = InceptionC(mixed7b.out_channels, c)
         self.stage3 = nn.Sequential(OrderedDict(mixed7b=mixed7b, mixed7c=mixed7c))
         self.head = classifier(mixed7c.out_channels, num_classes)
-        initialise(self)
+        he_normal(self)
 
     def forward(self, x: Tensor) -> Tensor | InceptionV3Outputs:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, H, W].
@@ -360,15 +360,6 @@ def classifier(in_channels: int, num_classes: int) -> nn.Sequential:
             fc=nn.Linear(in_channels, num_classes),
         )
     )
-
-
-def initialise(model: nn.Module) -> None:
-    """Draw weights as He et al. 2015: normal with the variance 2 / fan-in, biases 0."""
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
 
 
 def inception_v3(

@@ -34,7 +34,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image, scaled
+from cnnviz.models.image import check_image, he_normal, scaled
 from cnnviz.models.inception_v3 import (
     Branches,
     ConvNormReLU,
@@ -44,7 +44,6 @@ from cnnviz.models.inception_v3 import (
     classifier,
     fork,
     inception_stem,
-    initialise,
 )
 from cnnviz.models.resnet import ResidualBlock, residual_blocks
 from cnnviz.models.stochastic_depth import add_stochastic_depth
@@ -78,7 +77,7 @@ class InceptionV4(nn.Module):
         self.reduction2 = ReductionB(channels, c)
         self.stage3, channels = _stage(InceptionC, depths[2], self.reduction2.out_channels, c)
         self.head = classifier(channels, num_classes)
-        initialise(self)
+        he_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, H, W]."""
@@ -142,7 +141,7 @@ class InceptionResNetV2(nn.Module):
             self.head = nn.Sequential(OrderedDict([("conv", convolution), *layers]))
         else:
             self.head = classifier(channels, num_classes)
-        initialise(self)
+        he_normal(self)
         add_stochastic_depth(residual_blocks(self), survival)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ The form for small images: the stem and stage2 have stride 1 instead of 2, so th
 
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image, scaled
+from cnnviz.models.image import check_image, he_normal, scaled
 
 
 class MobileNet(nn.Module):
@@ -68,15 +68,8 @@ class MobileNet(nn.Module):
         self.stage4 = _stage(block, c256, c512, blocks=6, stride=2)
         self.stage5 = _stage(block, c512, c1024, blocks=2, stride=2)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c1024, num_classes))
-        self._initialise()
-
-    def _initialise(self) -> None:
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            elif isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=0.01)
-                nn.init.zeros_(layer.bias)
+        he_normal(self)
+        nn.init.normal_(self.head[-1].weight, std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, H, W]; 224 x 224 in the paper."""

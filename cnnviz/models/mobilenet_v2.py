@@ -27,7 +27,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image, scaled
+from cnnviz.models.image import check_image, he_normal, scaled
 
 BLOCKS = (1, 2, 3, 4, 3, 3, 1)  # of stage1 to stage7: n in table 2
 
@@ -92,15 +92,8 @@ class MobileNetV2(nn.Module):
             nn.Dropout(0.2),
             nn.Linear(features, num_classes),
         )
-        self._initialise()
-
-    def _initialise(self) -> None:
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            elif isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=0.01)
-                nn.init.zeros_(layer.bias)
+        he_normal(self)
+        nn.init.normal_(self.head[-1].weight, std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, H, W]; 224 x 224 in the paper."""

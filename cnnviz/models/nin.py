@@ -26,7 +26,7 @@ at stride 1 for 11 x 11 at stride 4, and the widths of the table.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image, scaled
+from cnnviz.models.image import check_image, he_normal, scaled
 
 # Of each stage: maps of its three layers (None: one a class), its convolution, and whether dropout follows its pooling.
 IMAGENET = (
@@ -100,10 +100,7 @@ class NiN(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+        he_normal(self)
         last = list(self.children())[-1].cccp2
         nn.init.normal_(last.weight, std=0.01)
         nn.init.ones_(last.bias)

@@ -36,7 +36,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image, scaled
+from cnnviz.models.image import check_image, he_normal, scaled
 from cnnviz.models.stochastic_depth import add_stochastic_depth
 
 
@@ -240,7 +240,7 @@ class ResNet(nn.Module):
         stages = residual_stages(block, channels[0], channels, depths, first)
         self.stage1, self.stage2, self.stage3, self.stage4 = stages
         self.head = classifier(self.stage4[-1].out_channels, num_classes, preactivation)
-        initialise(self)
+        he_normal(self, mode="fan_out", kinds=(nn.Conv2d,))
         add_stochastic_depth(residual_blocks(self), survival)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -307,13 +307,6 @@ def classifier(channels: int, num_classes: int, preactivation: bool = False) -> 
             **activation, pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(channels, num_classes)
         )
     )
-
-
-def initialise(model: nn.Module) -> None:
-    """Draw all convolutions from He's normal distribution: variance 2 / fan-out."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
 def check_residual(shortcut: str) -> None:

@@ -23,13 +23,12 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image, scaled
+from cnnviz.models.image import check_image, he_normal, scaled
 from cnnviz.models.resnet import (
     BasicBlock,
     PreactivationBasicBlock,
     check_residual,
     classifier,
-    initialise,
     residual_blocks,
     residual_stages,
     stem,
@@ -74,7 +73,7 @@ class ResNetCifar(nn.Module):
         self.stem = stem(in_channels, channels[0], small=True)
         self.stage1, self.stage2, self.stage3 = residual_stages(block, channels[0], channels, depths, first)
         self.head = classifier(channels[-1], num_classes, preactivation)
-        initialise(self)
+        he_normal(self, mode="fan_out", kinds=(nn.Conv2d,))
         add_stochastic_depth(residual_blocks(self), survival)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ For 32 x 32 images (`small=True`): stage1 is not pooled, and each layer has half
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image, scaled
+from cnnviz.models.image import check_image, he_normal, scaled
 
 CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 MAPS = (64, 128, 256, 512, 512)
@@ -77,20 +77,14 @@ class VGG(nn.Module):
         self.drop7 = nn.Dropout(0.5)
         self.fc8 = nn.Linear(units, num_classes)
         self.TORCHVISION_NAMES = self._torchvision_names()
-        self._initialise()
+        he_normal(self)
+        nn.init.normal_(self.fc8.weight, std=0.01)  # first logits near 0: larger ones drive the deeper nets to chance
 
     def _torchvision_names(self) -> tuple[tuple[str, str], ...]:
         """Pair torchvision's names with ours: it numbers the layers of all stages through."""
         ours = [f"stage{i}.{j}" for i in range(1, 6) for j in range(len(self.get_submodule(f"stage{i}")))]
         features = [(rf"^features\.{index}\.", f"{name}.") for index, name in enumerate(ours)]
         return (*features, (r"^classifier\.0\.", "fc6."), (r"^classifier\.3\.", "fc7."), (r"^classifier\.6\.", "fc8."))
-
-    def _initialise(self) -> None:
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
-        nn.init.normal_(self.fc8.weight, std=0.01)  # first logits near 0: larger ones drive the deeper nets to chance
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, image_size, image_size]."""

@@ -42,7 +42,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image, scaled
+from cnnviz.models.image import check_image, he_normal, scaled
 
 
 class Xception(nn.Module):
@@ -92,15 +92,8 @@ class Xception(nn.Module):
             nn.Dropout(0.5),  # section 4.3
             nn.Linear(c2048, num_classes),
         )
-        self._initialise()
-
-    def _initialise(self) -> None:
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            elif isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=0.01)
-                nn.init.zeros_(layer.bias)
+        he_normal(self)
+        nn.init.normal_(self.head[-1].weight, std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, H, W]; 299 x 299 in the paper."""

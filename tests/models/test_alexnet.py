@@ -6,31 +6,14 @@ from cnnviz.datasets import published
 from cnnviz.models import alexnet, alexnet_owt, alexnet_two_groups
 from cnnviz.models.alexnet import AlexNet, local_response
 from cnnviz.models.torchvision_weights import load_torchvision_weights
+from tests.models.networks import count, on_meta, stage_shapes
 
 BUILDERS = (alexnet, alexnet_two_groups, alexnet_owt)
 
 
-def maps_after_each_stage(model):
-    """Return {stage: output shape without N} of a run on the meta device."""
-    seen = {}
-    for name, stage in model.named_children():
-        stage.register_forward_hook(lambda module, inputs, output, name=name: seen.update({name: output.shape[1:]}))
-    model(torch.zeros(1, model.in_channels, model.image_size, model.image_size, device="meta"))
-    return {name: tuple(shape) for name, shape in seen.items()}
-
-
-def on_meta(build, **options):
-    with torch.device("meta"):
-        return build(**options)
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 @pytest.mark.parametrize("build", [alexnet, alexnet_two_groups])
 def test_maps_have_the_papers_sizes(build):
-    assert maps_after_each_stage(on_meta(build)) == {
+    assert stage_shapes(on_meta(build)) == {
         **dict.fromkeys(("conv1", "norm1"), (96, 55, 55)),
         "pool1": (96, 27, 27),
         **dict.fromkeys(("conv2", "norm2"), (256, 27, 27)),
@@ -44,7 +27,7 @@ def test_maps_have_the_papers_sizes(build):
 
 
 def test_maps_of_the_later_network_have_the_same_height_and_width():
-    shapes = maps_after_each_stage(on_meta(alexnet_owt))
+    shapes = stage_shapes(on_meta(alexnet_owt))
     assert [shapes[f"conv{i}"] for i in range(1, 6)] == [
         (64, 55, 55), (192, 27, 27), (384, 13, 13), (256, 13, 13), (256, 13, 13)
     ]  # fmt: skip
@@ -55,7 +38,7 @@ def test_maps_of_the_later_network_have_the_same_height_and_width():
 def test_small_form_has_the_same_stages_with_half_the_maps_and_ends_at_3_pixels(build):
     native, small = on_meta(build), on_meta(build, small=True)
     assert [name for name, _ in small.named_children()] == [name for name, _ in native.named_children()]
-    shapes = maps_after_each_stage(small)
+    shapes = stage_shapes(small)
     assert [shapes[name][1] for name in ("conv1", "pool1", "pool2", "pool5")] == [32, 15, 7, 3]
     for name in ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"):
         assert 2 * len(getattr(small, name).weight) == len(getattr(native, name).weight)

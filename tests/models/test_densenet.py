@@ -1,5 +1,3 @@
-from functools import cache
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +8,7 @@ from cnnviz.datasets import published
 from cnnviz.models import create_model
 from cnnviz.models.densenet import DenseLayer
 from cnnviz.models.torchvision_weights import load_torchvision_weights
+from tests.models.networks import count, on_meta, randomised
 
 BLOCKS = {  # growth and dense layers: table 1 and section 3
     "densenet121": (32, (6, 12, 24, 16)),
@@ -21,16 +20,6 @@ BLOCKS = {  # growth and dense layers: table 1 and section 3
 }
 IMAGENET, CIFAR = list(BLOCKS)[:3], list(BLOCKS)[3:]
 SMALL = [(name, {}) for name in BLOCKS] + [(name, {"small": True}) for name in IMAGENET]
-
-
-@cache
-def meta(name, **options):
-    with torch.device("meta"):
-        return create_model(name, **options).eval()
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def layers_of_the_tables(name):
@@ -61,30 +50,30 @@ def test_parameters_are_those_of_the_papers_table(name):
         numbers[kind](a, b) if kind in numbers else kind**2 * a * b for kind, a, b in layers_of_the_tables(name)
     )
     [row] = published(model=name, quantity="parameters")
-    assert count(meta(name)) == row.value == expected
+    assert count(on_meta(name)) == row.value == expected
 
 
 @pytest.mark.parametrize("name", CIFAR)
 def test_parameters_round_to_those_that_table_2_prints(name):
     [row] = published(model=name, quantity="parameters, as printed")
-    assert round(count(meta(name)) / 1e6, 1) == row.value
+    assert round(count(on_meta(name)) / 1e6, 1) == row.value
 
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_depth_is_the_number_of_layers_with_weights(name):
-    layers = [m for m in meta(name).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    layers = [m for m in on_meta(name).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert name.removeprefix("densenet").removeprefix("_bc") == str(len(layers))
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("121", 8_062_504), ("169", 14_307_880), ("201", 20_242_984)])
 def test_keras_counts_the_same_layers_with_four_numbers_a_normalised_map(name, parameters):
     normalised = sum(a for kind, a, _ in layers_of_the_tables(f"densenet{name}") if kind == "norm")
-    assert count(meta(f"densenet{name}")) + 2 * normalised == parameters
+    assert count(on_meta(f"densenet{name}")) + 2 * normalised == parameters
 
 
 @pytest.mark.parametrize(("name", "options"), SMALL)
 def test_stages_are_the_children_in_order_and_have_the_papers_shapes(name, options):
-    model, seen = meta(name, **options), {}
+    model, seen = on_meta(name, **options), {}
     hooks = [
         stage.register_forward_hook(lambda m, x, y, child=child: seen.update({child: tuple(y.shape[1:])}))
         for child, stage in model.named_children()
@@ -132,7 +121,7 @@ def test_every_dense_layer_sees_the_stem():
     ("name", "options", "smallest"), [("densenet121", {}, 32), ("densenet121", {"small": True}, 8)]
 )
 def test_the_smallest_image_works_and_a_smaller_one_is_refused(name, options, smallest):
-    model = meta(name, **options)
+    model = on_meta(name, **options)
     assert model.smallest == smallest
     assert model(torch.zeros(2, 3, smallest, smallest + 5, device="meta")).shape == (2, 1000)
     with pytest.raises(ValueError, match=rf"DenseNet takes images .* at least {smallest} pixels, not 2 x 3 x"):
@@ -140,16 +129,16 @@ def test_the_smallest_image_works_and_a_smaller_one_is_refused(name, options, sm
 
 
 def test_the_smallest_image_of_the_cifar_networks_has_4_pixels():
-    assert meta("densenet_bc100")(torch.zeros(1, 3, 4, 4, device="meta")).shape == (1, 10)
+    assert on_meta("densenet_bc100")(torch.zeros(1, 3, 4, 4, device="meta")).shape == (1, 10)
     with pytest.raises(ValueError, match="at least 4 pixels"):
-        meta("densenet_bc100")(torch.zeros(1, 3, 3, 4, device="meta"))
+        on_meta("densenet_bc100")(torch.zeros(1, 3, 3, 4, device="meta"))
 
 
 def test_width_scales_the_growth_and_with_it_every_number_of_channels():
-    full, half = meta("densenet121"), meta("densenet121", width=0.5)
+    full, half = on_meta("densenet121"), on_meta("densenet121", width=0.5)
     pairs = zip(full.modules(), half.modules(), strict=True)
     assert all(2 * b.out_channels == a.out_channels for a, b in pairs if isinstance(a, nn.Conv2d))
-    assert meta("densenet_bc100", width=0.6).block1.layer1.new.conv2.out_channels == 8
+    assert on_meta("densenet_bc100", width=0.6).block1.layer1.new.conv2.out_channels == 8
     with pytest.raises(ValueError, match=r"width \(=0\) must be above 0"):
         create_model("densenet121", width=0)
 
@@ -160,17 +149,6 @@ def test_weights_begin_with_the_variance_of_two_over_fan_in():
         if isinstance(module, nn.Conv2d):
             scaled = module.weight * (module.weight[0].numel() / 2) ** 0.5
             assert scaled.std().item() == pytest.approx(1, abs=4 / scaled.numel() ** 0.5)
-
-
-def randomised(model):
-    """Give batch normalisation statistics and factors that are not 0 or 1."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.uniform_(module.bias, -0.5, 0.5)
-    return model.double().eval()
 
 
 @pytest.mark.parametrize("name", IMAGENET)

@@ -9,6 +9,7 @@ from cnnviz.datasets import published
 from cnnviz.models import create_model, googlenet
 from cnnviz.models.googlenet import GoogLeNetOutputs, Inception, NaiveInception
 from cnnviz.models.torchvision_weights import load_torchvision_weights
+from tests.models.networks import close, count, on_meta, randomised, stage_shapes
 
 # Table 1: input channels, 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection; height and width.
 TABLE = {
@@ -41,24 +42,8 @@ SHAPES = {
 }
 
 
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 def meta(**options):
-    with torch.device("meta"):
-        return googlenet(**options)
-
-
-def shapes(model, *, batch=2):
-    """Return the shape of each stage's output, in the order of the forward pass."""
-    seen = {}
-    for name, stage in model.named_children():
-        stage.register_forward_hook(
-            lambda module, inputs, output, name=name: seen.update({name: tuple(output.shape[1:])})
-        )
-    model(torch.zeros(batch, model.in_channels, model.image_size, model.image_size, device="meta"))
-    return seen
+    return on_meta(googlenet, **options).train()  # with its auxiliary heads
 
 
 def module_weights(name):
@@ -69,8 +54,8 @@ def module_weights(name):
 def test_stages_are_the_children_in_the_order_of_the_forward_pass_with_the_papers_shapes():
     model = meta()
     assert list(SHAPES) == [name for name, _ in model.named_children()]
-    assert shapes(model) == SHAPES
-    assert list(shapes(meta())) == list(SHAPES)
+    assert stage_shapes(model) == SHAPES
+    assert list(stage_shapes(meta())) == list(SHAPES)
 
 
 def test_parameters_are_those_of_table_1():
@@ -119,7 +104,7 @@ def test_auxiliary_heads_see_the_outputs_of_4a_and_4d():
         getattr(model, head).register_forward_pre_hook(
             lambda m, inputs, head=head: seen.update({head: seen[head] is inputs[0]})
         )
-    shapes(model)
+    stage_shapes(model)
     assert seen == {"aux1": True, "aux2": True}
 
 
@@ -170,7 +155,7 @@ def test_batch_normalisation_replaces_local_response_normalisation_and_biases():
 
 
 def test_small_form_has_the_same_modules_on_maps_of_16_8_and_4_pixels():
-    small = shapes(meta(small=True))
+    small = stage_shapes(meta(small=True))
     halves = {name: (shape[0] // 2, *shape[1:]) for name, shape in SHAPES.items() if len(shape) == 3}
     sizes = {28: 16, 14: 8, 7: 4}
     expected = {name: (channels, sizes[height], sizes[width]) for name, (channels, height, width) in halves.items()}
@@ -190,7 +175,7 @@ def test_the_smallest_image_works_and_a_smaller_one_does_not(small):
 
 
 def test_width_scales_every_number_of_channels_to_multiples_of_8():
-    shape = {name: shape[0] for name, shape in shapes(meta(width=0.5)).items()}
+    shape = {name: shape[0] for name, shape in stage_shapes(meta(width=0.5)).items()}
     rows = [[max(8, round(channels / 16) * 8) for channels in row[1:7]] for row in TABLE.values()]
     expected = [one + three + five + pool for one, _, three, _, five, pool in rows]
     assert [shape[name] for name in TABLE] == expected
@@ -216,23 +201,6 @@ def test_weights_begin_with_the_variance_of_two_over_fan_in_and_small_before_the
 def test_an_option_that_does_not_exist_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         meta(**options)
-
-
-def randomised(model):
-    """Give every layer weights and batch statistics of which none is 0, 1 or alike."""
-    torch.manual_seed(0)
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight)
-        if isinstance(layer, nn.BatchNorm2d):
-            for tensor, low, high in ((layer.weight, 0.5, 1.5), (layer.running_var, 0.5, 1.5), (layer.bias, -1, 1)):
-                nn.init.uniform_(tensor, low, high)
-            nn.init.uniform_(layer.running_mean, -1, 1)
-    return model
-
-
-def close(ours, theirs):
-    return (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()
 
 
 def test_torchvisions_weights_give_torchvisions_outputs():

@@ -9,6 +9,7 @@ from cnnviz.datasets import published
 from cnnviz.models import create_model, inception_v3
 from cnnviz.models.inception_v3 import Branches, ConvNormReLU, InceptionV3Outputs
 from cnnviz.models.torchvision_weights import load_torchvision_weights
+from tests.models.networks import close, count, on_meta, randomised, stage_shapes
 
 SHAPES = {
     "stem": (192, 35, 35),
@@ -22,25 +23,8 @@ SHAPES = {
 }
 
 
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 def meta(**options):
-    with torch.device("meta"):
-        return inception_v3(**options)
-
-
-def shapes(model, size=None):
-    """Return the shape of each stage's output, in the order of the forward pass."""
-    seen = {}
-    for name, stage in model.named_children():
-        stage.register_forward_hook(
-            lambda module, inputs, output, name=name: seen.update({name: tuple(output.shape[1:])})
-        )
-    size = size or model.image_size
-    model(torch.zeros(2, model.in_channels, size, size, device="meta"))
-    return seen
+    return on_meta(inception_v3, **options).train()  # with its auxiliary heads
 
 
 def a(before, pool):
@@ -80,7 +64,7 @@ def expected_weights_and_channels():
 def test_stages_are_the_children_in_the_order_of_the_forward_pass_with_the_papers_shapes():
     model = meta()
     assert [name for name, _ in model.named_children()] == list(SHAPES)
-    seen = shapes(model)
+    seen = stage_shapes(model)
     assert seen == SHAPES
     assert list(seen) == list(SHAPES)
 
@@ -152,7 +136,7 @@ def test_small_form_has_the_same_modules_at_half_the_channels_on_maps_of_16_7_an
     model, whole = meta(small=True), meta()
     sizes = {35: 16, 17: 7, 8: 3}
     halves = {name: (s[0] // 2, sizes[s[1]], sizes[s[2]]) for name, s in SHAPES.items() if len(s) == 3}
-    seen = shapes(model)
+    seen = stage_shapes(model)
     assert list(seen) == list(SHAPES)
     assert {name: seen[name] for name in halves} == halves
     for stage in ("stage1", "reduction1", "stage2", "reduction2", "stage3"):
@@ -172,7 +156,7 @@ def test_the_smallest_image_works_and_a_smaller_one_does_not(small):
 
 
 def test_width_scales_every_number_of_channels():
-    seen = shapes(meta(width=0.5), size=107)
+    seen = stage_shapes(meta(width=0.5), size=107)
     assert {name: seen[name][0] for name in ("stem", "stage1", "stage2", "reduction2", "stage3")} == {
         "stem": 96, "stage1": 144, "stage2": 384, "reduction2": 640, "stage3": 1024,
     }  # fmt: skip
@@ -190,23 +174,6 @@ def test_weights_begin_with_the_variance_of_two_over_fan_in():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             scaled = layer.weight * math.sqrt(layer.weight[0].numel() / 2)
             assert scaled.std().item() == pytest.approx(1, abs=4 / scaled.numel() ** 0.5)
-
-
-def randomised(model):
-    """Give every layer weights and batch statistics of which none is 0, 1 or alike."""
-    torch.manual_seed(0)
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight)
-        if isinstance(layer, nn.BatchNorm2d):
-            for tensor, low, high in ((layer.weight, 0.5, 1.5), (layer.running_var, 0.5, 1.5), (layer.bias, -1, 1)):
-                nn.init.uniform_(tensor, low, high)
-            nn.init.uniform_(layer.running_mean, -1, 1)
-    return model
-
-
-def close(ours, theirs):
-    return (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()
 
 
 def test_torchvisions_weights_give_torchvisions_outputs():

@@ -10,6 +10,7 @@ from cnnviz.models.inception_v4 import InceptionResNetBlock, InceptionResNetC
 from cnnviz.models.resnet import residual_blocks
 from cnnviz.models.stochastic_depth import StochasticDepth
 from cnnviz.models.torchvision_weights import load_torchvision_weights
+from tests.models.networks import count, on_meta, stage_shapes
 
 NETWORKS = {
     "v4": ("inception_v4", {}),
@@ -25,26 +26,9 @@ DEPTHS = {"v4": (4, 7, 3), "resnet": (10, 20, 10), "figures": (5, 10, 5)}
 STAGES = ["stem", "stage1", "reduction1", "stage2", "reduction2", "stage3", "head"]
 
 
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 def meta(network, **options):
     name, fixed = NETWORKS[network]
-    with torch.device("meta"):
-        return create_model(name, **fixed, **options)
-
-
-def shapes(model, size=None):
-    """Return the shape of each stage's output, in the order of the forward pass."""
-    seen = {}
-    for name, stage in model.named_children():
-        stage.register_forward_hook(
-            lambda module, inputs, output, name=name: seen.update({name: tuple(output.shape[1:])})
-        )
-    size = size or model.image_size
-    model.eval()(torch.zeros(2, model.in_channels, size, size, device="meta"))
-    return seen
+    return on_meta(name, **fixed, **options)
 
 
 def expected_shapes(channels, sizes):
@@ -135,7 +119,7 @@ QUANTITIES = {"v4": "parameters", "resnet": "parameters", "figures": "parameters
 def test_stages_are_the_children_in_the_order_of_the_forward_pass_with_the_papers_shapes(network):
     model = meta(network)
     assert [name for name, _ in model.named_children()] == STAGES
-    seen = shapes(model)
+    seen = stage_shapes(model)
     assert seen == expected_shapes(CHANNELS[network], (35, 17, 8))
     assert list(seen) == STAGES
 
@@ -162,7 +146,7 @@ def test_keras_count_follows_from_the_channels_of_batch_normalisation():
 @pytest.mark.parametrize("network", NETWORKS)
 def test_small_form_halves_channels_and_blocks_on_maps_of_16_7_and_3_pixels(network):
     model = meta(network, small=True)
-    assert shapes(model) == expected_shapes([channels // 2 for channels in CHANNELS[network]], (16, 7, 3))
+    assert stage_shapes(model) == expected_shapes([channels // 2 for channels in CHANNELS[network]], (16, 7, 3))
     depths = tuple(len(stage) for stage in (model.stage1, model.stage2, model.stage3))
     assert depths == tuple(math.ceil(depth / 2) for depth in DEPTHS[network])
     assert [name for name, _ in model.named_children()] == STAGES
@@ -182,7 +166,7 @@ def test_the_smallest_image_works_and_a_smaller_one_does_not(network, small):
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_width_scales_the_channels_of_every_stage_to_multiples_of_8(network):
-    seen = shapes(meta(network, width=0.3), size=75)
+    seen = stage_shapes(meta(network, width=0.3), size=75)
     for stage, channels in expected_shapes(CHANNELS[network], (1, 1, 1)).items():
         if stage != "head":
             assert seen[stage][0] == pytest.approx(0.3 * channels[0], rel=0.15)

@@ -6,13 +6,10 @@ from hypothesis import strategies as st
 from cnnviz.datasets import published
 from cnnviz.models import create_model, lenet5, lenet5_1998
 from cnnviz.models.lenet import C3_INPUTS, PartialConv2d, Subsampling, scaled_tanh
+from tests.models.networks import count
 
 LAYERS = ("c1", "s2", "c3", "s4", "c5", "f6")
 SHAPES = {"c1": (6, 28, 28), "s2": (6, 14, 14), "c3": (16, 10, 10), "s4": (16, 5, 5), "f6": (84,), "output": (10,)}
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 @pytest.mark.parametrize("layer", LAYERS)

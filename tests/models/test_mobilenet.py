@@ -7,6 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnnviz.datasets import published
 from cnnviz.models import create_model, mobilenet
+from tests.models.networks import count, images, on_meta, sides
 
 DOCSTRING = import_module("cnnviz.models.mobilenet").__doc__
 
@@ -34,37 +35,13 @@ def mult_adds(separable: bool) -> int:
     return total
 
 
-def on_meta(**options):
-    with torch.device("meta"):
-        return mobilenet(**options).eval()
-
-
-def images(model, size=None):
-    return torch.zeros(1, model.in_channels, *[size or model.image_size] * 2, device="meta")
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-def sides(model, size=None):
-    """Return channels and side of the feature map behind each stage."""
-    seen = {}
-    for name, stage in model.named_children():
-        if name != "head":
-            stage.register_forward_hook(lambda module, inputs, x, name=name: seen.update({name: x.shape[1:]}))
-    model(images(model, size))
-    assert all(shape[1] == shape[2] for shape in seen.values())
-    return {name: tuple(shape[:2]) for name, shape in seen.items()}
-
-
 def test_stages_have_the_papers_shapes():
-    assert sides(on_meta()) == STAGES
+    assert sides(on_meta(mobilenet)) == STAGES
 
 
 @pytest.mark.parametrize("separable", [True, False])
 def test_table_of_the_docstring_is_the_networks(separable):
-    model = on_meta(separable=separable)
+    model = on_meta(mobilenet, separable=separable)
     rows = {line.split()[1]: line for line in DOCSTRING.splitlines() if line.startswith("| ")}
     for name, stage in model.named_children():
         assert f" {count(stage):,} " in rows[name]
@@ -74,7 +51,7 @@ def test_table_of_the_docstring_is_the_networks(separable):
 
 
 def test_stages_are_registered_in_the_order_of_the_forward_pass():
-    assert [name for name, _ in on_meta().named_children()] == [*STAGES, "head"]
+    assert [name for name, _ in on_meta(mobilenet).named_children()] == [*STAGES, "head"]
 
 
 @pytest.mark.parametrize(
@@ -85,14 +62,14 @@ def test_stages_are_registered_in_the_order_of_the_forward_pass():
 def test_parameters_are_those_of_the_papers_table(separable, quantity):
     [row] = published(model="mobilenet", quantity=quantity)
     [printed] = published(model="mobilenet", quantity=f"{quantity}, as printed")
-    model = on_meta(separable=separable)
+    model = on_meta(mobilenet, separable=separable)
     assert count(model) == parameters(normalised=2, separable=separable) == row.value
     assert round(row.value / 1e6, 1) == printed.value
 
 
 def test_keras_counts_running_statistics_too():
-    channels = sum(layer.num_features for layer in on_meta().modules() if isinstance(layer, nn.BatchNorm2d))
-    assert count(on_meta()) + 2 * channels == parameters(normalised=4) == 4_253_864
+    channels = sum(layer.num_features for layer in on_meta(mobilenet).modules() if isinstance(layer, nn.BatchNorm2d))
+    assert count(on_meta(mobilenet)) + 2 * channels == parameters(normalised=4) == 4_253_864
 
 
 @pytest.mark.parametrize("separable", [True, False])
@@ -100,7 +77,7 @@ def test_mult_adds_are_those_of_the_papers_table(separable):
     """Keep the count with full convolutions apart: only without the linear layer is it what the paper prints."""
     quantity = "mult-adds, as printed" if separable else "mult-adds, full convolutions, as printed"
     [printed] = published(model="mobilenet", quantity=quantity)
-    model = on_meta(separable=separable)
+    model = on_meta(mobilenet, separable=separable)
     with FlopCounterMode(display=False) as counter:
         model(images(model))
     linear = 1024 * 1000
@@ -112,7 +89,7 @@ def test_mult_adds_are_those_of_the_papers_table(separable):
 def test_width_multiplier_gives_the_papers_table_6(width):
     [printed] = published(model="mobilenet", quantity=f"parameters, width {width}, as printed")
     [cost] = published(model="mobilenet", quantity=f"mult-adds, width {width}, as printed")
-    model = on_meta(width=width)
+    model = on_meta(mobilenet, width=width)
     with FlopCounterMode(display=False) as counter:
         model(images(model))
     assert round(count(model) / 1e6, 1) == printed.value
@@ -123,18 +100,18 @@ def test_width_multiplier_gives_the_papers_table_6(width):
 @pytest.mark.parametrize(("resolution", "pixels"), [(1.0, 224), (6 / 7, 192), (0.714, 160), (4 / 7, 128)])
 def test_resolution_multiplier_gives_the_papers_table_7(resolution, pixels):
     [cost] = published(model="mobilenet", quantity=f"mult-adds, {pixels} pixels, as printed")
-    model = on_meta(resolution=resolution)
+    model = on_meta(mobilenet, resolution=resolution)
     with FlopCounterMode(display=False) as counter:
         model(images(model))
     assert model.image_size == pixels
-    assert count(model) == count(on_meta())
+    assert count(model) == count(on_meta(mobilenet))
     assert round(counter.get_total_flops() / 2e6) == pytest.approx(cost.value, abs=1)
     assert sides(model)["stage5"] == (1024, pixels // 32)
 
 
 @pytest.mark.parametrize("separable", [True, False])
 def test_each_block_is_what_its_name_says(separable):
-    [block] = on_meta(separable=separable).stage1
+    [block] = on_meta(mobilenet, separable=separable).stage1
     layers = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
     shapes = [(layer.in_channels, layer.out_channels, layer.kernel_size, layer.groups) for layer in layers]
     assert shapes == ([(32, 32, (3, 3), 32), (32, 64, (1, 1), 1)] if separable else [(32, 64, (3, 3), 1)])
@@ -151,7 +128,7 @@ def test_depthwise_filters_see_one_map_each():
 
 
 def test_small_form_differs_in_two_strides_only():
-    model, paper = on_meta(small=True), on_meta()
+    model, paper = on_meta(mobilenet, small=True), on_meta(mobilenet)
     assert model.image_size == 32
     assert [side for _, side in sides(model).values()] == [32, 32, 32, 16, 8, 4]
     assert [(key, value.shape) for key, value in model.state_dict().items()] == [
@@ -161,7 +138,7 @@ def test_small_form_differs_in_two_strides_only():
 
 @pytest.mark.parametrize("small", [False, True])
 def test_least_size_gives_one_pixel_of_the_last_map(small):
-    model = on_meta(small=small)
+    model = on_meta(mobilenet, small=small)
     assert sides(model, model.smallest)["stage5"] == (1024, 1)
     with pytest.raises(ValueError, match=f"H and W at least {model.smallest} pixels, not 1 x 3 x"):
         model(images(model, model.smallest - 1))

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cnnviz.datasets import published
 from cnnviz.models import create_model, mobilenet_v2
 from cnnviz.models.torchvision_weights import load_torchvision_weights
+from tests.models.networks import count, images, on_meta, randomised, sides
 
 DOCSTRING = import_module("cnnviz.models.mobilenet_v2").__doc__
 
@@ -43,36 +44,12 @@ def mult_adds() -> int:
     return total + 320 * 1280 * side**2 + 1280 * 1000
 
 
-def on_meta(**options):
-    with torch.device("meta"):
-        return mobilenet_v2(**options).eval()
-
-
-def images(model, size=None):
-    return torch.zeros(1, model.in_channels, *[size or model.image_size] * 2, device="meta")
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-def shapes(model, size=None):
-    """Return channels and side of the feature map behind each stage."""
-    seen = {}
-    for name, stage in model.named_children():
-        if name != "head":
-            stage.register_forward_hook(lambda module, inputs, x, name=name: seen.update({name: x.shape[1:]}))
-    model(images(model, size))
-    assert all(shape[1] == shape[2] for shape in seen.values())
-    return {name: tuple(shape[:2]) for name, shape in seen.items()}
-
-
 def test_stages_have_the_papers_shapes():
-    assert shapes(on_meta()) == STAGES
+    assert sides(on_meta(mobilenet_v2)) == STAGES
 
 
 def test_table_of_the_docstring_is_the_networks():
-    model = on_meta()
+    model = on_meta(mobilenet_v2)
     rows = {line.split()[1]: line for line in DOCSTRING.splitlines() if line.startswith("| ")}
     for name, stage in model.named_children():
         assert f" {count(stage):,} " in rows[name]
@@ -82,17 +59,17 @@ def test_table_of_the_docstring_is_the_networks():
 
 
 def test_stages_are_registered_in_the_order_of_the_forward_pass():
-    assert [name for name, _ in on_meta().named_children()] == [*STAGES, "head"]
+    assert [name for name, _ in on_meta(mobilenet_v2).named_children()] == [*STAGES, "head"]
 
 
 def test_stages_have_the_papers_blocks():
-    blocks = [len(getattr(on_meta(), f"stage{i}")) for i in range(1, 8)]
+    blocks = [len(getattr(on_meta(mobilenet_v2), f"stage{i}")) for i in range(1, 8)]
     assert blocks == [row[2] for row in TABLE]
 
 
 def test_parameters_are_those_of_the_papers_table():
     [row] = published(model="mobilenet_v2", quantity="parameters")
-    assert count(on_meta()) == parameters(normalised=2) == row.value
+    assert count(on_meta(mobilenet_v2)) == parameters(normalised=2) == row.value
 
 
 def test_the_papers_3_4_million_are_less_than_its_table_has_in_any_reading():
@@ -103,13 +80,13 @@ def test_the_papers_3_4_million_are_less_than_its_table_has_in_any_reading():
 
 
 def test_keras_counts_running_statistics_too():
-    channels = sum(layer.num_features for layer in on_meta().modules() if isinstance(layer, nn.BatchNorm2d))
-    assert count(on_meta()) + 2 * channels == parameters(normalised=4) == 3_538_984
+    channels = sum(layer.num_features for layer in on_meta(mobilenet_v2).modules() if isinstance(layer, nn.BatchNorm2d))
+    assert count(on_meta(mobilenet_v2)) + 2 * channels == parameters(normalised=4) == 3_538_984
 
 
 def test_mult_adds_are_those_of_the_papers_table():
     [printed] = published(model="mobilenet_v2", quantity="mult-adds, as printed")
-    model = on_meta()
+    model = on_meta(mobilenet_v2)
     with FlopCounterMode(display=False) as counter:
         model(images(model))
     assert counter.get_total_flops() == 2 * mult_adds()
@@ -117,14 +94,7 @@ def test_mult_adds_are_those_of_the_papers_table():
 
 
 def test_output_equals_torchvisions():
-    torch.manual_seed(0)
-    twin, model = torchvision.models.mobilenet_v2().double().eval(), mobilenet_v2().double().eval()
-    for layer in twin.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            nn.init.uniform_(layer.running_var, 0.5, 2)
-            nn.init.uniform_(layer.weight, 0.5, 2)
-            nn.init.normal_(layer.running_mean)
-            nn.init.normal_(layer.bias)
+    twin, model = randomised(torchvision.models.mobilenet_v2()), mobilenet_v2().double().eval()
     load_torchvision_weights(model, twin.state_dict())
     x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     with torch.no_grad():
@@ -134,7 +104,7 @@ def test_output_equals_torchvisions():
 
 
 def test_only_blocks_that_keep_size_and_channels_have_a_shortcut():
-    shortcuts = [block.has_shortcut for i in range(1, 8) for block in getattr(on_meta(), f"stage{i}")]
+    shortcuts = [block.has_shortcut for i in range(1, 8) for block in getattr(on_meta(mobilenet_v2), f"stage{i}")]
     assert shortcuts == [block > 0 for row in TABLE for block in range(row[2])]
 
 
@@ -158,18 +128,18 @@ def test_a_blocks_end_is_linear():
 
 @pytest.mark.parametrize(("width", "features"), [(0.5, 1280), (1.4, 1792)])
 def test_width_leaves_the_last_convolution_alone_below_1(width, features):
-    model = on_meta(width=width)
+    model = on_meta(mobilenet_v2, width=width)
     assert model.head[0].conv.out_channels == features
-    for name, (channels, side) in shapes(model).items():
+    for name, (channels, side) in sides(model).items():
         assert side == STAGES[name][1]
         assert abs(channels - width * STAGES[name][0]) <= 4
         assert channels % 8 == 0
 
 
 def test_small_form_differs_in_two_strides_only():
-    model, paper = on_meta(small=True), on_meta()
+    model, paper = on_meta(mobilenet_v2, small=True), on_meta(mobilenet_v2)
     assert model.image_size == 32
-    assert [side for _, side in shapes(model).values()] == [32, 32, 32, 16, 8, 8, 4, 4]
+    assert [side for _, side in sides(model).values()] == [32, 32, 32, 16, 8, 8, 4, 4]
     assert [(key, value.shape) for key, value in model.state_dict().items()] == [
         (key, value.shape) for key, value in paper.state_dict().items()
     ]
@@ -177,8 +147,8 @@ def test_small_form_differs_in_two_strides_only():
 
 @pytest.mark.parametrize("small", [False, True])
 def test_least_size_gives_one_pixel_of_the_last_map(small):
-    model = on_meta(small=small)
-    assert shapes(model, model.smallest)["stage7"] == (320, 1)
+    model = on_meta(mobilenet_v2, small=small)
+    assert sides(model, model.smallest)["stage7"] == (320, 1)
     with pytest.raises(ValueError, match=f"H and W at least {model.smallest} pixels, not 1 x 3 x"):
         model(images(model, model.smallest - 1))
 

@@ -9,39 +9,27 @@ import torch
 from cnnviz.datasets import published
 from cnnviz.models import MODELS, create_model, list_models
 from cnnviz.models.budget import width_for
+from tests.models import networks
+from tests.models.networks import count, images
 
+on_meta = cache(networks.on_meta)
 BEYOND_THE_PAPER = {"lenet5_1998": 850}  # parameters of the linear layer that stands for the radial basis functions
 OPTIONS = {name: inspect.signature(build).parameters for name, build in MODELS.items()}
 WITH_SMALL = [name for name in MODELS if "small" in OPTIONS[name]]
 WITH_WIDTH = [name for name in MODELS if "width" in OPTIONS[name]]
 
 
-@cache
-def on_meta(name, **options):
-    with torch.device("meta"):
-        return create_model(name, **options).eval()
-
-
-def image(model, batch=2, size=None):
-    side = size or model.image_size
-    return torch.zeros(batch, model.in_channels, side, side, device=next(model.parameters()).device)
-
-
-def parameters(model):
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
 @pytest.mark.parametrize("name", list_models())
 @pytest.mark.parametrize(("num_classes", "in_channels"), [(2, 3), (1000, 1)])
 def test_output_has_one_logit_a_class_for_grey_and_colour_images(name, num_classes, in_channels):
     model = on_meta(name, num_classes=num_classes, in_channels=in_channels)
-    assert model(image(model)).shape == (2, num_classes)
+    assert model(images(model, batch=2)).shape == (2, num_classes)
 
 
 @pytest.mark.parametrize("name", list_models())
 def test_parameters_are_as_many_as_the_papers_tables_give(name):
     [row] = published(model=name, quantity="parameters")
-    assert parameters(on_meta(name)) == row.value + BEYOND_THE_PAPER.get(name, 0)
+    assert count(on_meta(name)) == row.value + BEYOND_THE_PAPER.get(name, 0)
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -67,9 +55,9 @@ def test_a_gradient_reaches_every_parameter(name):
 def test_the_smallest_image_works_and_one_pixel_less_is_refused_by_name(name):
     for options in [{}, {"small": True}] if name in WITH_SMALL else [{}]:
         model = on_meta(name, **options)
-        assert len(model(image(model, size=model.smallest))) == 2
+        assert len(model(images(model, batch=2, size=model.smallest))) == 2
         with pytest.raises(ValueError, match=r"takes images of shape N x .*resize the images"):
-            model(image(model, size=model.smallest - 1))
+            model(images(model, batch=2, size=model.smallest - 1))
         with pytest.raises(ValueError, match=f"not 2 x 2 x {model.image_size} x {model.image_size}"):
             model(torch.zeros(2, 2, model.image_size, model.image_size, device="meta"))
 
@@ -80,7 +68,7 @@ def test_the_small_form_takes_32_pixels_with_the_stages_of_the_paper(name):
     stages = [{stage for stage, part in model.named_children() if [*part.parameters()]} for model in (large, small)]
     assert small.image_size == 32
     assert stages[1] <= stages[0]
-    assert small(image(small)).shape == (2, 10)
+    assert small(images(small, batch=2)).shape == (2, 10)
 
 
 @pytest.mark.parametrize("name", WITH_SMALL)
@@ -89,7 +77,7 @@ def test_the_last_map_of_the_small_form_has_2_to_8_pixels(name):
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d | torch.nn.MaxPool2d):
             hooks.append(module.register_forward_hook(lambda module, args, output: sides.append(output.shape[-1])))
-    model(image(model))
+    model(images(model, batch=2))
     for hook in hooks:
         hook.remove()
     assert 2 <= sides[-1] <= 8
@@ -97,8 +85,8 @@ def test_the_last_map_of_the_small_form_has_2_to_8_pixels(name):
 
 @pytest.mark.parametrize("name", WITH_WIDTH)
 def test_width_1_is_the_paper_and_half_of_it_needs_less(name):
-    counts = [parameters(on_meta(name, width=width)) for width in (0.5, 1)]
-    assert counts[1] == parameters(on_meta(name))
+    counts = [count(on_meta(name, width=width)) for width in (0.5, 1)]
+    assert counts[1] == count(on_meta(name))
     assert counts[0] < 0.6 * counts[1]
     with pytest.raises(ValueError, match=r"width \(=0\) must be above 0"):
         on_meta(name, width=0)
@@ -108,8 +96,8 @@ def test_width_1_is_the_paper_and_half_of_it_needs_less(name):
 def test_width_brings_the_small_form_of_a_family_to_a_budget(name):
     options = {"num_classes": 10, "small": True}
     width = width_for(name, 250_000, **options)
-    assert parameters(on_meta(name, width=width, **options)) <= 250_000
-    assert parameters(on_meta(name, width=width + 0.01, **options)) > 250_000
+    assert count(on_meta(name, width=width, **options)) <= 250_000
+    assert count(on_meta(name, width=width + 0.01, **options)) > 250_000
 
 
 def test_a_budget_below_the_narrowest_network_is_refused():

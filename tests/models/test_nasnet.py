@@ -9,6 +9,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from cnnviz.datasets import published
 from cnnviz.models import create_model, nasnet_large, nasnet_mobile
 from cnnviz.models.nasnet import Cell, FactorizedReduction, NormalCell, ReductionCell
+from tests.models import networks
+from tests.models.networks import count, images, sides
+
+on_meta = cache(networks.on_meta)
 
 DOCSTRING = import_module("cnnviz.models.nasnet").__doc__
 
@@ -54,36 +58,6 @@ def parameters(cells: int, filters: int, stem: int, skip: bool, normalised: int)
     return total + x * 1000 + 1000
 
 
-@cache
-def on_meta(build=nasnet_mobile, **options):
-    with torch.device("meta"):
-        return build(**options).eval()
-
-
-def images(model, size=None):
-    return torch.zeros(1, model.in_channels, *[size or model.image_size] * 2, device="meta")
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-def shapes(model, size=None):
-    """Return channels and side of the feature map behind each stage."""
-    seen = []
-
-    def note(module, inputs, output):
-        x = output if isinstance(output, torch.Tensor) else output[0]
-        assert x.shape[2] == x.shape[3]
-        seen.append(tuple(x.shape[1:3]))
-
-    hooks = [stage.register_forward_hook(note) for name, stage in model.named_children() if name != "head"]
-    model(images(model, size))
-    for hook in hooks:
-        hook.remove()
-    return seen
-
-
 class Times(nn.Module):
     def __init__(self, factor):
         super().__init__()
@@ -95,7 +69,7 @@ class Times(nn.Module):
 
 @pytest.mark.parametrize("build", NETWORKS)
 def test_stages_have_the_papers_channels_and_sizes(build):
-    assert shapes(on_meta(build)) == SHAPES[build]
+    assert list(sides(on_meta(build)).values()) == SHAPES[build]
 
 
 @pytest.mark.parametrize("build", NETWORKS)
@@ -205,13 +179,15 @@ def test_averages_leave_the_padding_out():
 
 
 def test_width_multiplies_all_channels():
-    assert shapes(on_meta(width=2)) == [(2 * channels, side) for channels, side in SHAPES[nasnet_mobile]]
+    assert list(sides(on_meta(nasnet_mobile, width=2)).values()) == [
+        (2 * channels, side) for channels, side in SHAPES[nasnet_mobile]
+    ]
 
 
 @pytest.mark.parametrize("build", NETWORKS)
 def test_least_size_gives_one_pixel_of_the_last_map(build):
     model = on_meta(build)
-    assert shapes(model, model.smallest)[-1][1] == 1
+    assert list(sides(model, model.smallest).values())[-1][1] == 1
     with pytest.raises(ValueError, match="H and W at least 32 pixels, not 1 x 3 x 31 x 31"):
         model(images(model, 31))
 

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from cnnviz.datasets import published
 from cnnviz.models import nin
 from cnnviz.models.nin import MLPConv
+from tests.models.networks import count, on_meta, stage_shapes
 
 # The authors' networks for Caffe: side of the filters, and maps of conv, cccp and cccp of each stage.
 FILES = {
@@ -13,26 +14,8 @@ FILES = {
 }
 
 
-def on_meta(build, **options):
-    with torch.device("meta"):
-        return build(**options)
-
-
-def maps_after_each_stage(model):
-    """Return {stage: output shape without N} of a run on the meta device."""
-    seen = {}
-    for name, stage in model.named_children():
-        stage.register_forward_hook(lambda module, inputs, output, name=name: seen.update({name: output.shape[1:]}))
-    model(torch.zeros(1, model.in_channels, model.image_size, model.image_size, device="meta"))
-    return {name: tuple(shape) for name, shape in seen.items()}
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 def test_maps_have_the_sizes_of_the_authors_network():
-    assert maps_after_each_stage(on_meta(nin)) == {
+    assert stage_shapes(on_meta(nin)) == {
         "mlpconv1": (96, 54, 54),
         "pool1": (96, 27, 27),
         "mlpconv2": (256, 27, 27),
@@ -44,7 +27,7 @@ def test_maps_have_the_sizes_of_the_authors_network():
 
 
 def test_maps_of_the_small_form_have_the_sizes_of_the_authors_network_for_cifar_10():
-    assert maps_after_each_stage(on_meta(nin, num_classes=10, small=True)) == {
+    assert stage_shapes(on_meta(nin, num_classes=10, small=True)) == {
         "mlpconv1": (96, 32, 32),
         **dict.fromkeys(("pool1", "drop1"), (96, 16, 16)),
         "mlpconv2": (192, 16, 16),
@@ -95,7 +78,7 @@ def test_no_layer_is_linear():
 @pytest.mark.parametrize("small", [False, True])
 def test_width_leaves_the_number_of_classes(small):
     model = on_meta(nin, num_classes=7, small=small, width=0.5)
-    assert list(maps_after_each_stage(model).values())[-1][0] == 7
+    assert list(stage_shapes(model).values())[-1][0] == 7
     assert 0.2 < count(model) / count(on_meta(nin, num_classes=7, small=small)) < 0.3
 
 

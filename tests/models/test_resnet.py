@@ -17,6 +17,7 @@ from cnnviz.models.resnet import (
     residual_blocks,
 )
 from cnnviz.models.torchvision_weights import load_torchvision_weights
+from tests.models.networks import count, on_meta, randomised
 
 CHANNELS = (64, 128, 256, 512)
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}  # table 1
@@ -26,19 +27,9 @@ PLAIN = ["plain18", "plain34"]
 
 
 @cache
-def meta(name, **options):
-    with torch.device("meta"):
-        return create_model(name, **options).eval()
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-@cache
 def forward_pass(name, **options):
     """Return the shape after each stage and the mult-adds of one image: of each layer, weights times pixels out."""
-    model, shapes, mult_adds = meta(name, **options), {}, []
+    model, shapes, mult_adds = on_meta(name, **options), {}, []
     hooks = [
         stage.register_forward_hook(lambda m, x, y, child=child: shapes.update({child: tuple(y.shape[1:])}))
         for child, stage in model.named_children()
@@ -88,16 +79,16 @@ def weights_of_table_1(depth):
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_parameters_are_those_of_table_1(depth):
     weights, first, second, projections, projected = weights_of_table_1(depth)
-    assert count(meta(f"resnet{depth}")) == weights + 2 * first + projections + 2 * projected
-    assert count(meta(f"resnet{depth}_v2")) == weights + 2 * second + projections
+    assert count(on_meta(f"resnet{depth}")) == weights + 2 * first + projections + 2 * projected
+    assert count(on_meta(f"resnet{depth}_v2")) == weights + 2 * second + projections
     if depth < 50:
-        assert count(meta(f"plain{depth}")) == count(meta(f"resnet{depth}", shortcut="A")) == weights + 2 * first
+        assert count(on_meta(f"plain{depth}")) == count(on_meta(f"resnet{depth}", shortcut="A")) == weights + 2 * first
 
 
 @pytest.mark.parametrize("name", FIRST + SECOND + PLAIN)
 def test_parameters_are_as_published(name):
     [row] = published(model=name, quantity="parameters")
-    assert count(meta(name)) == row.value
+    assert count(on_meta(name)) == row.value
 
 
 @pytest.mark.parametrize(
@@ -126,7 +117,7 @@ def test_mult_adds_are_those_that_the_paper_prints(name):
 
 def test_with_the_stride_in_3x3_resnet50_takes_more_than_the_paper_prints():
     assert mult_adds("resnet50", stride_in="3x3") == pytest.approx(4.089e9, rel=1e-3)
-    assert count(meta("resnet50", stride_in="3x3")) == count(meta("resnet50"))
+    assert count(on_meta("resnet50", stride_in="3x3")) == count(on_meta("resnet50"))
 
 
 @pytest.mark.parametrize("name", FIRST + SECOND + PLAIN)
@@ -138,13 +129,13 @@ def test_stages_are_the_children_in_order_and_have_the_papers_shapes(name, small
     top = 32 if small else 56
     stages = {f"stage{i + 1}": (expansion * CHANNELS[i], top >> i, top >> i) for i in range(4)}
     assert seen == {"stem": (64, top, top)} | stages | {"head": (1000,)}
-    assert list(seen) == [child for child, _ in meta(name, **options).named_children()]
+    assert list(seen) == [child for child, _ in on_meta(name, **options).named_children()]
 
 
 @pytest.mark.parametrize("name", FIRST + SECOND)
 def test_depth_is_the_number_of_layers_with_weights(name):
     """Projections and normalisation are not counted; the first number of the name is."""
-    model = meta(name)
+    model = on_meta(name)
     layers = [key for key, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear) and "shortcut" not in key]
     assert f"resnet{len(layers)}" == name.removesuffix("_v2")
 
@@ -152,7 +143,7 @@ def test_depth_is_the_number_of_layers_with_weights(name):
 @pytest.mark.parametrize("name", ["resnet18", "resnet50_v2", "plain18"])
 @pytest.mark.parametrize("small", [False, True])
 def test_the_smallest_image_works_and_a_smaller_one_is_refused(name, small):
-    model = meta(name, **({"small": True} if small else {}))
+    model = on_meta(name, **({"small": True} if small else {}))
     assert model(torch.zeros(2, 3, model.smallest, model.smallest, device="meta")).shape == (2, 1000)
     assert model(torch.zeros(2, 3, model.smallest + 7, model.smallest, device="meta")).shape == (2, 1000)
     with pytest.raises(ValueError, match=rf"ResNet takes images .* at least {model.smallest} pixels, not 2 x 3 x"):
@@ -160,7 +151,7 @@ def test_the_smallest_image_works_and_a_smaller_one_is_refused(name, small):
 
 
 def test_width_scales_every_number_of_channels():
-    full, half = meta("resnet50"), meta("resnet50", width=0.5)
+    full, half = on_meta("resnet50"), on_meta("resnet50", width=0.5)
     pairs = zip(full.modules(), half.modules(), strict=True)
     assert all(2 * b.out_channels == a.out_channels for a, b in pairs if isinstance(a, nn.Conv2d))
 
@@ -204,14 +195,14 @@ def test_a_preactivated_block_that_changes_its_shape_activates_before_both_paths
 
 @pytest.mark.parametrize("name", SECOND)
 def test_in_a_v2_network_each_block_but_the_first_begins_with_an_activation(name):
-    first, *others = residual_blocks(meta(name))
+    first, *others = residual_blocks(on_meta(name))
     assert isinstance(first.pre, nn.Identity)
     assert "bn1" not in dict(first.residual.named_children())
     assert all(
         isinstance(block.pre, nn.Sequential) != ("bn1" in dict(block.residual.named_children())) for block in others
     )
     assert sum(isinstance(block.pre, nn.Sequential) for block in others) == 3  # where stages 2, 3 and 4 begin
-    assert [child for child, _ in meta(name).head.named_children()] == ["bn", "relu", "pool", "flatten", "fc"]
+    assert [child for child, _ in on_meta(name).head.named_children()] == ["bn", "relu", "pool", "flatten", "fc"]
 
 
 def test_shortcut_a_takes_every_second_pixel_and_adds_maps_of_zeros():
@@ -245,7 +236,7 @@ def test_weights_begin_with_the_variance_of_two_over_fan_out():
 
 
 def test_survival_falls_linearly_to_the_last_block():
-    blocks = residual_blocks(meta("resnet50", survival=0.5))
+    blocks = residual_blocks(on_meta("resnet50", survival=0.5))
     assert [block.residual.survival for block in blocks] == pytest.approx([1 - n / 32 for n in range(1, 17)])
 
 
@@ -261,18 +252,7 @@ def test_survival_falls_linearly_to_the_last_block():
 )
 def test_an_option_that_does_not_exist_is_refused(name, options, message):
     with pytest.raises(ValueError, match=message):
-        meta(name, **options)
-
-
-def randomised(model):
-    """Give the weights a sensible scale and the batch normalisation statistics and factors that are not 0 or 1."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.uniform_(module.bias, -0.5, 0.5)
-    return model.double().eval()
+        on_meta(name, **options)
 
 
 @pytest.mark.parametrize(("name", "options"), [("resnet18", {}), ("resnet34", {}), ("resnet50", {"stride_in": "3x3"})])
@@ -291,7 +271,7 @@ def test_output_is_that_of_torchvisions_twin(name, options):
 def test_names_and_shapes_of_torchvisions_weights_fit(name):
     with torch.device("meta"):
         theirs = torchvision.models.get_model(name)
-    load_torchvision_weights(meta(name, stride_in="3x3"), theirs.state_dict())
+    load_torchvision_weights(on_meta(name, stride_in="3x3"), theirs.state_dict())
 
 
 @pytest.mark.parametrize("name", ["resnet50", "resnet50_v2", "plain34"])
@@ -299,4 +279,4 @@ def test_a_network_that_torchvision_does_not_have_refuses_its_weights(name):
     with torch.device("meta"):
         theirs = torchvision.models.get_model(name.replace("plain", "resnet").removesuffix("_v2"))
     with pytest.raises(ValueError, match=r"no network that computes what this ResNet does|do not fit ResNet"):
-        load_torchvision_weights(meta(name), theirs.state_dict())
+        load_torchvision_weights(on_meta(name), theirs.state_dict())

@@ -1,5 +1,3 @@
-from functools import cache
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,19 +8,10 @@ from cnnviz.models import create_model
 from cnnviz.models.resnet import PaddingShortcut, residual_blocks
 from cnnviz.models.resnet_cifar import ResNetCifar
 from cnnviz.models.stochastic_depth import StochasticDepth
+from tests.models.networks import count, on_meta
 
 RESNETS = [f"resnet{depth}" for depth in (20, 32, 44, 56, 110, 1202)]
 PLAIN = [f"plain{depth}" for depth in (20, 32, 44, 56, 110)]
-
-
-@cache
-def meta(name, **options):
-    with torch.device("meta"):
-        return create_model(name, **options).eval()
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def count_of_section_4_2(depth):
@@ -35,27 +24,27 @@ def count_of_section_4_2(depth):
 @pytest.mark.parametrize("name", RESNETS + PLAIN)
 def test_parameters_are_those_of_section_4_2(name):
     [row] = published(model=name, quantity="parameters")
-    assert count(meta(name)) == row.value == count_of_section_4_2(int(name.strip("resntplai")))
+    assert count(on_meta(name)) == row.value == count_of_section_4_2(int(name.strip("resntplai")))
 
 
 @pytest.mark.parametrize("name", RESNETS)
 def test_parameters_round_to_those_that_table_6_prints(name):
     [row] = published(model=name, quantity="parameters, as printed")
     digits = 1 if row.value > 1 else 2
-    assert round(count(meta(name)) / 1e6, digits) == row.value
+    assert round(count(on_meta(name)) / 1e6, digits) == row.value
 
 
 @pytest.mark.parametrize("name", RESNETS)
 def test_depth_is_the_number_of_layers_with_weights(name):
-    layers = [m for m in meta(name).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    layers = [m for m in on_meta(name).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert f"resnet{len(layers)}" == name
 
 
 @pytest.mark.parametrize("name", ["resnet20", "resnet56"])
 def test_projections_add_2752_parameters_and_preactivation_none(name):
-    assert count(meta(name, shortcut="B")) - count(meta(name)) == 16 * 32 + 2 * 32 + 32 * 64 + 2 * 64 == 2752
-    assert count(meta(name, preactivation=True)) == count(meta(name))
-    assert count(meta(name, preactivation=True, shortcut="B")) - count(meta(name)) == 16 * 32 + 32 * 64
+    assert count(on_meta(name, shortcut="B")) - count(on_meta(name)) == 16 * 32 + 2 * 32 + 32 * 64 + 2 * 64 == 2752
+    assert count(on_meta(name, preactivation=True)) == count(on_meta(name))
+    assert count(on_meta(name, preactivation=True, shortcut="B")) - count(on_meta(name)) == 16 * 32 + 32 * 64
 
 
 @pytest.mark.parametrize("options", [{}, {"shortcut": "B"}, {"preactivation": True}])
@@ -70,7 +59,7 @@ def test_stages_are_the_children_in_order_and_have_the_papers_shapes(options):
 
 
 def test_maps_are_padded_where_a_stage_begins_and_otherwise_left_alone():
-    shortcuts = [block.shortcut for block in residual_blocks(meta("resnet56"))]
+    shortcuts = [block.shortcut for block in residual_blocks(on_meta("resnet56"))]
     assert [type(shortcut) for shortcut in shortcuts].count(PaddingShortcut) == 2
     assert [i for i, shortcut in enumerate(shortcuts) if not isinstance(shortcut, nn.Identity)] == [9, 18]
 
@@ -112,12 +101,14 @@ def test_the_smallest_image_works_and_a_smaller_one_is_refused():
 
 
 def test_width_scales_every_number_of_channels():
-    convs = [m.out_channels for m in meta("resnet20", width=2).modules() if isinstance(m, nn.Conv2d)]
+    convs = [m.out_channels for m in on_meta("resnet20", width=2).modules() if isinstance(m, nn.Conv2d)]
     assert convs == 7 * [32] + 6 * [64] + 6 * [128]
 
 
 def test_survival_falls_linearly_over_all_54_blocks():
-    survivors = [module for module in meta("resnet110", survival=0.5).modules() if isinstance(module, StochasticDepth)]
+    survivors = [
+        module for module in on_meta("resnet110", survival=0.5).modules() if isinstance(module, StochasticDepth)
+    ]
     assert [survivor.survival for survivor in survivors] == pytest.approx([1 - n / 108 for n in range(1, 55)])
 
 

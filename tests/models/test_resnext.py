@@ -1,5 +1,3 @@
-from functools import cache
-
 import pytest
 import torch
 import torchvision
@@ -10,18 +8,9 @@ from cnnviz.models import create_model
 from cnnviz.models.resnet import residual_blocks
 from cnnviz.models.resnext import ResNeXtBlock
 from cnnviz.models.torchvision_weights import load_torchvision_weights
+from tests.models.networks import count, on_meta, randomised
 
 TABLE_1 = {"resnext50_32x4d": ((3, 4, 6, 3), 128), "resnext101_32x8d": ((3, 4, 23, 3), 256)}  # blocks, channels inside
-
-
-@cache
-def meta(name, **options):
-    with torch.device("meta"):
-        return create_model(name, **options).eval()
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def expected_counts(name):
@@ -47,12 +36,12 @@ def expected_counts(name):
 @pytest.mark.parametrize("name", TABLE_1)
 def test_parameters_are_those_of_table_1(name):
     [row] = published(model=name, quantity="parameters")
-    assert count(meta(name)) == row.value == expected_counts(name)[0]
+    assert count(on_meta(name)) == row.value == expected_counts(name)[0]
 
 
 @pytest.mark.parametrize("name", TABLE_1)
 def test_stages_have_the_papers_shapes_and_mult_adds(name):
-    model, shapes, mult_adds = meta(name), [], []
+    model, shapes, mult_adds = on_meta(name), [], []
     hooks = [
         stage.register_forward_hook(lambda m, x, y: shapes.append(tuple(y.shape[1:]))) for stage in model.children()
     ] + [
@@ -71,7 +60,7 @@ def test_stages_have_the_papers_shapes_and_mult_adds(name):
 def test_resnext_50_has_about_the_numbers_that_table_1_prints():
     [parameters] = published(model="resnext50_32x4d", quantity="parameters, as printed")
     [mult_adds] = published(model="resnext50_32x4d", quantity="mult-adds, as printed")
-    assert round(count(meta("resnext50_32x4d")) / 1e6, 1) == parameters.value
+    assert round(count(on_meta("resnext50_32x4d")) / 1e6, 1) == parameters.value
     assert round(expected_counts("resnext50_32x4d")[1] / 1e9, 1) == mult_adds.value
 
 
@@ -90,7 +79,7 @@ def test_a_block_is_the_sum_of_its_paths():
 
 
 def test_the_small_form_keeps_stages_and_blocks():
-    full, small = meta("resnext50_32x4d"), meta("resnext50_32x4d", small=True)
+    full, small = on_meta("resnext50_32x4d"), on_meta("resnext50_32x4d", small=True)
     assert small.image_size == 32
     assert [key for key, _ in small.stage4.named_modules()] == [key for key, _ in full.stage4.named_modules()]
     maps = torch.zeros(1, 3, 32, 32, device="meta")
@@ -107,25 +96,17 @@ def test_any_width_leaves_32_paths_of_whole_channels(width):
 
 
 def test_survival_is_an_option():
-    blocks = residual_blocks(meta("resnext50_32x4d", survival=0.5))
+    blocks = residual_blocks(on_meta("resnext50_32x4d", survival=0.5))
     assert [block.residual.survival for block in blocks] == pytest.approx([1 - n / 32 for n in range(1, 17)])
 
 
 def test_a_smaller_image_is_refused_by_name():
     with pytest.raises(ValueError, match=r"ResNeXt takes images .* at least 32 pixels, not 1 x 3 x 31 x 32"):
-        meta("resnext50_32x4d")(torch.zeros(1, 3, 31, 32, device="meta"))
+        on_meta("resnext50_32x4d")(torch.zeros(1, 3, 31, 32, device="meta"))
 
 
 def test_output_is_that_of_torchvisions_twin():
-    torch.manual_seed(0)
-    theirs = torchvision.models.resnext50_32x4d(num_classes=5)
-    for module in theirs.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor, low, high in ((module.weight, 0.5, 1.5), (module.running_var, 0.5, 1.5)):
-                nn.init.uniform_(tensor, low, high)
-            for tensor in (module.bias, module.running_mean):
-                nn.init.uniform_(tensor, -0.5, 0.5)
-    theirs = theirs.double().eval()
+    theirs = randomised(torchvision.models.resnext50_32x4d(num_classes=5))
     ours = create_model("resnext50_32x4d", num_classes=5).double().eval()
     load_torchvision_weights(ours, theirs.state_dict())
     x = torch.randn(2, 3, 40, 33, dtype=torch.float64)
@@ -137,4 +118,4 @@ def test_output_is_that_of_torchvisions_twin():
 def test_names_and_shapes_of_torchvisions_weights_fit_resnext_101():
     with torch.device("meta"):
         theirs = torchvision.models.resnext101_32x8d()
-    load_torchvision_weights(meta("resnext101_32x8d"), theirs.state_dict())
+    load_torchvision_weights(on_meta("resnext101_32x8d"), theirs.state_dict())

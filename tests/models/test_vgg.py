@@ -7,6 +7,7 @@ from cnnviz.datasets import published
 from cnnviz.models import create_model, vgg11, vgg11_bn, vgg16, vgg19_bn
 from cnnviz.models.torchvision_weights import load_torchvision_weights
 from cnnviz.models.vgg import VGG
+from tests.models.networks import count, on_meta, randomised, stage_shapes
 
 # Table 1 of the paper, columns A, B, D and E, row by row: maps of each 3 x 3 convolution, M for pooling.
 TABLE_1 = {
@@ -16,24 +17,6 @@ TABLE_1 = {
     19: [64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512, "M"],
 }
 DEPTHS = tuple(TABLE_1)
-
-
-def on_meta(build, *args, **options):
-    with torch.device("meta"):
-        return build(*args, **options)
-
-
-def maps_after_each_stage(model):
-    """Return {stage: output shape without N} of a run on the meta device."""
-    seen = {}
-    for name, stage in model.named_children():
-        stage.register_forward_hook(lambda module, inputs, output, name=name: seen.update({name: output.shape[1:]}))
-    model(torch.zeros(1, model.in_channels, model.image_size, model.image_size, device="meta"))
-    return {name: tuple(shape) for name, shape in seen.items()}
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def counts_of_table_1(depth, batch_norm=False):
@@ -50,7 +33,7 @@ def counts_of_table_1(depth, batch_norm=False):
 
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_maps_have_the_papers_sizes(depth):
-    assert maps_after_each_stage(on_meta(VGG, depth)) == {
+    assert stage_shapes(on_meta(VGG, depth)) == {
         "stage1": (64, 112, 112),
         "stage2": (128, 56, 56),
         "stage3": (256, 28, 28),
@@ -102,7 +85,7 @@ def test_the_name_is_the_number_of_layers_with_weights(depth):
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_small_form_has_the_same_convolutions_with_half_the_maps_and_ends_at_2_pixels(depth):
     native, small = on_meta(VGG, depth), on_meta(VGG, depth, small=True)
-    shapes = maps_after_each_stage(small)
+    shapes = stage_shapes(small)
     assert [shapes[f"stage{i}"][1:] for i in range(1, 6)] == [(32, 32), (16, 16), (8, 8), (4, 4), (2, 2)]
     halves = [
         (half.shape[0], whole.shape[0])
@@ -113,25 +96,9 @@ def test_small_form_has_the_same_convolutions_with_half_the_maps_and_ends_at_2_p
     assert all(2 * half == whole for half, whole in halves)
 
 
-def random_twin(name):
-    """Return torchvision's network of that name with everything random, also what batch normalisation has gathered."""
-    torch.manual_seed(0)
-    twin = on_meta(torchvision.models.get_model, name, num_classes=10).double().to_empty(device="cpu")
-    for layer in twin.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
-            nn.init.normal_(layer.bias, std=0.1)
-        if isinstance(layer, nn.BatchNorm2d):
-            nn.init.uniform_(layer.weight, 0.5, 1.5)
-            for tensor in (layer.bias, layer.running_mean):
-                nn.init.normal_(tensor, std=0.1)
-            nn.init.uniform_(layer.running_var, 0.5, 1.5)
-    return twin.eval()
-
-
 @pytest.mark.parametrize("name", ["vgg11", "vgg11_bn"])
 def test_output_equals_torchvisions(name):
-    theirs = random_twin(name)
+    theirs = randomised(on_meta(torchvision.models.get_model, name, num_classes=10).to_empty(device="cpu"))
     ours = on_meta(create_model, name, num_classes=10).double().to_empty(device="cpu").eval()
     load_torchvision_weights(ours, theirs.state_dict())
     x = torch.randn(1, 3, 224, 224, dtype=torch.float64)

@@ -9,6 +9,7 @@ from torch import nn
 from cnnviz.datasets import published
 from cnnviz.models import create_model, xception, xception_small
 from cnnviz.models.xception import SeparableConv2d, XceptionBlock
+from tests.models.networks import count, images, on_meta, sides
 
 DOCSTRING = import_module("cnnviz.models.xception").__doc__
 
@@ -42,37 +43,13 @@ def parameters_of_the_small_one(normalised: int, num_classes: int) -> int:
     return total + 512 * num_classes + num_classes
 
 
-def on_meta(build=xception, **options):
-    with torch.device("meta"):
-        return build(**options).eval()
-
-
-def images(model, size=None):
-    return torch.zeros(1, model.in_channels, *[size or model.image_size] * 2, device="meta")
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 def normalised_channels(model):
     return sum(layer.num_features for layer in model.modules() if isinstance(layer, nn.BatchNorm2d))
 
 
-def shapes(model, size=None):
-    """Return channels and side of the feature map behind each stage."""
-    seen = {}
-    for name, stage in model.named_children():
-        if name != "head":
-            stage.register_forward_hook(lambda module, inputs, x, name=name: seen.update({name: x.shape[1:]}))
-    model(images(model, size))
-    assert all(shape[1] == shape[2] for shape in seen.values())
-    return {name: tuple(shape[:2]) for name, shape in seen.items()}
-
-
 @pytest.mark.parametrize("build", SHAPES)
 def test_stages_have_the_published_shapes(build):
-    assert shapes(on_meta(build)) == SHAPES[build]
+    assert sides(on_meta(build)) == SHAPES[build]
 
 
 @pytest.mark.parametrize(("build", "table"), [(xception, 0), (xception_small, 1)])
@@ -95,11 +72,13 @@ def test_stages_are_registered_in_the_order_of_the_forward_pass(build):
 def test_xceptions_parameters_are_those_of_the_figure_and_printed_in_the_paper():
     [row] = published(model="xception", quantity="parameters")
     [printed] = published(model="xception", quantity="parameters, as printed")
-    assert count(on_meta()) == parameters(normalised=2) == row.value == printed.value
+    assert count(on_meta(xception)) == parameters(normalised=2) == row.value == printed.value
 
 
 def test_keras_counts_running_statistics_too():
-    assert count(on_meta()) + 2 * normalised_channels(on_meta()) == parameters(normalised=4) == 22_910_480
+    assert (
+        count(on_meta(xception)) + 2 * normalised_channels(on_meta(xception)) == parameters(normalised=4) == 22_910_480
+    )
 
 
 def test_the_small_ones_parameters_are_the_books():
@@ -111,7 +90,9 @@ def test_the_small_ones_parameters_are_the_books():
 
 
 def test_middle_flow_has_eight_modules_of_three_separable_convolutions():
-    layers = [sum(isinstance(layer, SeparableConv2d) for layer in block.modules()) for block in on_meta().stage4]
+    layers = [
+        sum(isinstance(layer, SeparableConv2d) for layer in block.modules()) for block in on_meta(xception).stage4
+    ]
     assert layers == [3] * 8
 
 
@@ -150,18 +131,18 @@ def test_shortcuts_of_the_middle_flow_are_the_input_itself():
 
 
 @pytest.mark.parametrize(
-    ("build", "sides"), [(xception, [32, 32, 16, 8, 8, 4, 4]), (xception_small, [32, 32, 32, 16, 8, 4])]
+    ("build", "expected"), [(xception, [32, 32, 16, 8, 8, 4, 4]), (xception_small, [32, 32, 32, 16, 8, 4])]
 )
-def test_small_form_keeps_stages_and_ends_in_4_x_4(build, sides):
+def test_small_form_keeps_stages_and_ends_in_4_x_4(build, expected):
     model = on_meta(build, small=True)
     assert model.image_size == 32
-    assert list(shapes(model)) == list(SHAPES[build])
-    assert [side for _, side in shapes(model).values()] == sides
+    assert list(sides(model)) == list(SHAPES[build])
+    assert [side for _, side in sides(model).values()] == expected
 
 
 def test_small_form_of_xception_has_half_of_the_channels_and_of_the_middle_flow():
-    model = on_meta(small=True)
-    assert [channels for channels, _ in shapes(model).values()] == [32, 64, 128, 364, 364, 512, 1024]
+    model = on_meta(xception, small=True)
+    assert [channels for channels, _ in sides(model).values()] == [32, 64, 128, 364, 364, 512, 1024]
     assert len(model.stage4) == 4
 
 
@@ -176,7 +157,7 @@ def test_small_form_of_the_small_one_has_its_weights():
 @pytest.mark.parametrize("build", SHAPES)
 def test_least_size_gives_one_pixel_of_the_last_map(build, small):
     model = on_meta(build, small=small)
-    assert list(shapes(model, model.smallest).values())[-1][1] == 1
+    assert list(sides(model, model.smallest).values())[-1][1] == 1
     with pytest.raises(ValueError, match=f"H and W at least {model.smallest} pixels, not 1 x 3 x"):
         model(images(model, model.smallest - 1))
 
@@ -184,7 +165,7 @@ def test_least_size_gives_one_pixel_of_the_last_map(build, small):
 @pytest.mark.parametrize("build", SHAPES)
 @pytest.mark.parametrize("width", [0.5, 2])
 def test_width_multiplies_all_channels(build, width):
-    for name, (channels, side) in shapes(on_meta(build, width=width)).items():
+    for name, (channels, side) in sides(on_meta(build, width=width)).items():
         expected, expected_side = SHAPES[build][name]
         assert side == expected_side
         assert abs(channels - width * expected) <= 4

@@ -3,28 +3,11 @@ import torch
 
 from cnnviz.datasets import published
 from cnnviz.models import alexnet, zfnet
-
-
-def on_meta(build, **options):
-    with torch.device("meta"):
-        return build(**options)
-
-
-def maps_after_each_stage(model):
-    """Return {stage: output shape without N} of a run on the meta device."""
-    seen = {}
-    for name, stage in model.named_children():
-        stage.register_forward_hook(lambda module, inputs, output, name=name: seen.update({name: output.shape[1:]}))
-    model(torch.zeros(1, model.in_channels, model.image_size, model.image_size, device="meta"))
-    return {name: tuple(shape) for name, shape in seen.items()}
-
-
-def count(module):
-    return sum(parameter.numel() for parameter in module.parameters())
+from tests.models.networks import count, on_meta, stage_shapes
 
 
 def test_maps_have_the_sizes_of_figure_3():
-    assert maps_after_each_stage(on_meta(zfnet)) == {
+    assert stage_shapes(on_meta(zfnet)) == {
         "conv1": (96, 110, 110),
         **dict.fromkeys(("pool1", "norm1"), (96, 55, 55)),
         "conv2": (256, 26, 26),
@@ -40,7 +23,7 @@ def test_maps_have_the_sizes_of_figure_3():
 def test_small_form_has_the_same_stages_with_half_the_maps_and_ends_at_4_pixels():
     native, small = on_meta(zfnet), on_meta(zfnet, small=True)
     assert [name for name, _ in small.named_children()] == [name for name, _ in native.named_children()]
-    shapes = maps_after_each_stage(small)
+    shapes = stage_shapes(small)
     assert [shapes[name][1] for name in ("conv1", "pool1", "conv2", "pool2", "pool5")] == [32, 16, 16, 8, 4]
     for name in ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"):
         assert 2 * len(getattr(small, name).weight) == len(getattr(native, name).weight)
