@@ -70,8 +70,7 @@ def readings(id: str) -> list[Reading]:
     """
     if id not in {row["id"] for row in printed_numbers()}:
         raise ValueError(f"the lectures have no number {id!r}; ids run from A01 to E07")
-    found = _course().get(id, list)()
-    return found if isinstance(found, list) else [found]
+    return _readings(_course(), id)
 
 
 def printed_numbers() -> list[dict[str, str]]:
@@ -80,9 +79,13 @@ def printed_numbers() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def _readings(course: dict[str, Callable], id: str) -> list[Reading]:
+    found = course[id]() if id in course else []
+    return found if isinstance(found, list) else [found]
+
+
 def _row(row: dict[str, str], course: dict[str, Callable]) -> dict:
-    found = course.get(row["id"], list)()
-    found = found if isinstance(found, list) else [found]
+    found = _readings(course, row["id"])
     verdicts = {_verdict(row["printed"], _in_unit(reading, row["unit"])) for reading in found}
     if not verdicts:
         verdict = "not measured yet"
@@ -125,15 +128,16 @@ def _course() -> dict[str, Callable[[], Reading | list[Reading]]]:
         with torch.device("meta"):
             return layer_table(create_model(name, **options))
 
+    printed = {row["id"]: row["printed"] for row in printed_numbers()}
     return {
-        **_googlenet(net),
+        **_googlenet(net, printed),
         **_residual(net),
         **_bottlenecks(),
-        **_mobilenet(net),
+        **_mobilenet(net, printed),
         **_keras(),
-        **_alexnet(net),
-        **_googlenet_stem(net),
-        **_arithmetic(),
+        **_alexnet(net, printed),
+        **_googlenet_stem(net, printed),
+        **_arithmetic(printed),
         **_vgg(net),
     }
 
@@ -182,7 +186,7 @@ def _memory(numbers: int, kilo: bool = False) -> list[Reading]:
     ]
 
 
-def _googlenet(net) -> dict:
+def _googlenet(net, printed) -> dict:
     def output(stage):
         [shape] = [found.output_shape for found in net("googlenet").stages if found.name == stage]
         return Reading(_times(shape), f"the output of {stage} of our GoogLeNet is {_times(shape)}")
@@ -213,14 +217,14 @@ def _googlenet(net) -> dict:
         """GoogLeNet without the auxiliary heads, AlexNet in one tower and in two groups."""
         return net("googlenet", aux_logits=False), net("alexnet"), net("alexnet_two_groups")
 
-    def fewer(printed):
+    def fewer(times):
         ours, one, two = counts()
         return [
             Reading(
                 alexnet.parameters / ours.parameters,
                 f"AlexNet {form} {alexnet.parameters:,} / {ours.parameters:,} = "
-                f"{alexnet.parameters / ours.parameters:.1f}; {printed} times fewer would be "
-                f"{_millions(alexnet.parameters / printed)}",
+                f"{alexnet.parameters / ours.parameters:.1f}; {times} times fewer would be "
+                f"{_millions(alexnet.parameters / float(times))}",
             )
             for form, alexnet in (("in one tower", one), ("in two groups", two))
         ]
@@ -240,7 +244,7 @@ def _googlenet(net) -> dict:
         ours, with_heads = net("googlenet", aux_logits=False).parameters, net("googlenet").parameters
         return [
             Reading(ours, f"without the auxiliary heads {ours:,}"),
-            Reading(with_heads, f"with both of them {with_heads:,}: at no reading {5:.0f} million"),
+            Reading(with_heads, f"with both of them {with_heads:,}"),
         ]
 
     return {
@@ -248,11 +252,11 @@ def _googlenet(net) -> dict:
         "A02": averaged,
         **{id: lambda stage=stage: output(stage) for id, stage in GOOGLENET_OUTPUTS.items()},
         "A10": layers,
-        "A11": lambda: fewer(12),
+        "A11": lambda: fewer(printed["A11"]),
         "A12": more_work,
         "B38": parameters,
         "C26": blocks,
-        "E06": lambda: fewer(10),
+        "E06": lambda: fewer(printed["E06"]),
         "E07": layers,
     }
 
@@ -349,7 +353,7 @@ def _bottlenecks() -> dict:
     }
 
 
-def _mobilenet(net) -> dict:
+def _mobilenet(net, printed) -> dict:
     def full(count):
         row = _conv(512, 512, 3, 14)
         value = {"mult-adds": row.mult_adds, "parameters": _weights(row)}[count]
@@ -371,7 +375,7 @@ def _mobilenet(net) -> dict:
         inside = sum(row.mult_adds for row in convolutions)
         return [
             whole("mult_adds", separable=False),
-            Reading(inside, f"without its linear layer {inside:,}, though the 569 million are with it"),
+            Reading(inside, f"without its linear layer {inside:,}, though the {printed['B17']} million are with it"),
         ]
 
     def pointwise():
@@ -407,7 +411,7 @@ def _keras() -> dict:
     return {id: lambda name=name: count(name) for id, name in KERAS.items()}
 
 
-def _alexnet(net) -> dict:
+def _alexnet(net, printed) -> dict:
     def linear(table):
         return sum(row.parameters for row in table.rows if row.kind == "Linear")
 
@@ -424,7 +428,9 @@ def _alexnet(net) -> dict:
     def in_linear():
         number = linear(net("alexnet"))
         whole = net("alexnet").parameters
-        return Reading(number, f"{number:,} of {whole:,}; 57 million would be 95 % of 60 million")
+        other = float(printed["C10"]) / float(printed["C11"]) * 100
+        because = f"{number:,} of {whole:,}; {printed['C10']} million are {printed['C11']} % of {other:.0f} million"
+        return Reading(number, because)
 
     def share():
         parts = []
@@ -435,11 +441,11 @@ def _alexnet(net) -> dict:
 
     def neurons():
         channels, height, width = _weighted(net("alexnet"))[0].output_shape[1:]
-        number = channels * height * width
+        number, other = channels * height * width, int(printed["C12"])
         return Reading(
             number,
-            f"{height} · {width} · {channels} = {number:,}; the paper's 253,440 is "
-            f"{height} · {253440 / height / channels:g} · {channels}",
+            f"{height} · {width} · {channels} = {number:,}; the printed {other:,} is "
+            f"{height} · {other / height / channels:g} · {channels}",
         )
 
     def first():
@@ -461,7 +467,7 @@ def _alexnet(net) -> dict:
     }
 
 
-def _googlenet_stem(net) -> dict:
+def _googlenet_stem(net, printed) -> dict:
     def stem():
         return [row for row in net("googlenet").rows if row.stage == "stem"]
 
@@ -505,7 +511,8 @@ def _googlenet_stem(net) -> dict:
             sum(before) / ours,
             f"{len(before)} convolutions of VGG-16 lie before 28 x 28: {_millions(sum(before))} mult-adds, divided by "
             f"{_millions(ours)} = {sum(before) / ours:.1f}; without the last of them {_millions(sum(before[:-1]))}, "
-            f"which divided by the stem's printed 418 million is {sum(before[:-1]) / 418e6:.1f}",
+            f"which divided by the stem's printed {printed['C22']} million is "
+            f"{sum(before[:-1]) / float(printed['C22']) / 1e6:.1f}",
         )
 
     return {
@@ -521,7 +528,7 @@ def _googlenet_stem(net) -> dict:
     }
 
 
-def _arithmetic() -> dict:
+def _arithmetic(printed) -> dict:
     def by_hand():
         output = convolution(np.arange(9).reshape(3, 3), np.arange(4).reshape(2, 2)).output
         return Reading(" ".join(f"{value:g}" for value in output.flat), "0·0 + 1·1 + 3·2 + 4·3 = 19, and so on")
@@ -574,7 +581,9 @@ def _arithmetic() -> dict:
         numbers = sum(row.activations for row in _layers(*layers, size=(3, 224, 224)).rows)
         found = _memory(2 * numbers)
         reason = f"{_millions(numbers)} activations and as many gradients; {found[0].because}"
-        return [Reading(found[0].value, f"{reason}; 72 MB are 9.0 million of each", found[0].unit), found[1]]
+        other = float(printed["D14"]) * 1e6 / 2 / FLOAT
+        because = f"{reason}; {printed['D14']} MB are {_millions(other)} of each"
+        return [Reading(found[0].value, because, found[0].unit), found[1]]
 
     def one_less():
         pixels = output_size(28, 3, 1)
