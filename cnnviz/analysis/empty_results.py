@@ -4,7 +4,7 @@ torch has rules for these shapes too. They are written in Python, need milliseco
 they bring the compiler along. Where the rules here do not cover a case, and where shapes do not fit, torch decides.
 """
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -31,8 +31,13 @@ def _pointwise(function, args: tuple, kwargs: dict):
         shape = np.broadcast_shapes(*(tensor.shape for tensor in given))
     except ValueError:
         return None
-    single = [arg.new_ones((1,) * arg.ndim, device="cpu") if isinstance(arg, Tensor) else arg for arg in args]
+    single = [_one(arg.dtype, arg.ndim) if isinstance(arg, Tensor) else arg for arg in args]
     return given[0].new_empty(shape, dtype=function(*single, **kwargs).dtype)  # one number shows the type
+
+
+@cache
+def _one(dtype: torch.dtype, dims: int) -> Tensor:
+    return torch.ones((1,) * dims, dtype=dtype, device="cpu")
 
 
 def _tensors(value) -> list[Tensor]:

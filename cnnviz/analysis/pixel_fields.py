@@ -7,6 +7,7 @@ the image went on behind its border, so that a position in the corner has as lar
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -84,10 +85,10 @@ def pixel_fields(trace: Trace) -> dict[int, Field | None]:
     own, views = set(map(id, trace.tensors.values())), {}  # views: by storage, the tensors that look at it
     for call in trace.calls:
         made = tensors_in(call.output)
-        for tensor, field in zip(made, _fields(call, made, sees), strict=True):
+        given = tensors_in((call.args, call.kwargs))
+        for tensor, field in zip(made, _fields(call, given, made, sees), strict=True):
             sees[id(tensor)] = field
             views.setdefault(tensor.untyped_storage()._cdata, []).append(tensor)
-        given = tensors_in((call.args, call.kwargs))
         for written in call.written:
             if id(written) in own or not any(sees.get(id(tensor)) != () for tensor in given if tensor is not written):
                 continue  # running means; or a ReLU in place, after which each number sees what it saw
@@ -97,9 +98,10 @@ def pixel_fields(trace: Trace) -> dict[int, Field | None]:
     return sees
 
 
-def _fields(call: Call, made: Sequence[Tensor], sees: dict[int, Field | None]) -> list[Field | None]:
+def _fields(
+    call: Call, given: Sequence[Tensor], made: Sequence[Tensor], sees: dict[int, Field | None]
+) -> list[Field | None]:
     """Return what each tensor that a call made sees."""
-    given = tensors_in((call.args, call.kwargs))
     known = [sees.get(id(tensor)) for tensor in given]
     if not any(known) and None not in known:
         return [()] * len(made)
@@ -123,6 +125,7 @@ def _rule(name: str) -> Callable | None:
     return RULES.get(name) or (_union if _is_pointwise(name) else None)
 
 
+@cache
 def _is_pointwise(name: str) -> bool:
     """Return whether torch says that each output of a function depends on the inputs of the same position only."""
     packet = getattr(torch.ops.aten, name.rstrip("_"), None) if name.isidentifier() else None
@@ -278,6 +281,8 @@ def _united(known: Sequence[Field], dims: Sequence[int], out_dims: int) -> Field
 
 
 def _merged(axes: Sequence[Axis]) -> Axis:
+    if len(axes) == 1:
+        return axes[0]
     dims = {axis.dim for axis in axes if axis.dim is not None}
     if len(dims) > 1:  # position i of one meets every position of the other
         axes, dims = [axis.together() for axis in axes], set()

@@ -5,6 +5,7 @@ largest network takes no memory, and Python's control flow, shared layers and br
 that nobody computed cannot steer the run: `if x.mean() > 0` is an error.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,11 +76,12 @@ def trace(model: nn.Module, inputs: Sequence[Tensor] | Mapping[str, Tensor], *, 
         ValueError: the model does not take such inputs, or asks for the value of a tensor.
     """
     check_module(model)
-    tensors = _without_content(model)
+    real = dict(_named_tensors(model))
+    tensors = _without_content(real)
     args = () if isinstance(inputs, Mapping) else tuple(map(_to_meta, inputs))
     kwargs = {name: _to_meta(tensor) for name, tensor in inputs.items()} if isinstance(inputs, Mapping) else {}
-    recorder = _Recorder(model, tensors)
-    with _given_back(model), recorder.hooks(model), torch.enable_grad(), torch.device("meta"):
+    recorder = _Recorder(model, real, tensors)
+    with _given_back(model), recorder.hooks(model), torch.enable_grad():
         model.train(training)
         try:
             keeps = torch.autograd.graph.saved_tensors_hooks(recorder.keep, lambda tensor: tensor)
@@ -153,9 +155,9 @@ def tensors_in(value) -> list[Tensor]:
 class _Recorder(TorchFunctionMode):
     """Sees every call of a torch function while it is on; layers report themselves through `hooks`."""
 
-    def __init__(self, model: nn.Module, tensors: dict[str, Tensor]):
+    def __init__(self, model: nn.Module, real: dict[str, Tensor], tensors: dict[str, Tensor]):
         self.names = {module: name for name, module in model.named_modules()}
-        self.real = {id(tensor): tensors[name] for name, tensor in _named_tensors(model)}
+        self.real = {id(tensor): tensors[name] for name, tensor in real.items()}
         self.own = {_storage(tensor): tensor for tensor in tensors.values()}
         self.kept = set(self.own)  # storages that autograd keeps, and those that the model has anyway
         self.used = set(self.names.values())  # as names of rows
@@ -185,16 +187,18 @@ class _Recorder(TorchFunctionMode):
         whole = not self.within and not type(module).__module__.startswith("torch.nn")
         if self.run is None and _is_layer(module) and not whole:
             kind = nn.utils.parametrize.type_before_parametrizations(module).__name__
-            own = (*module.parameters(), *module.buffers())
+            parts = bool(module._modules)  # parametrizations
+            own = (*module.parameters(recurse=parts), *module.buffers(recurse=parts))
             self.run = Run(self._name(module, kind), kind, module, tuple(tensors_in((args, kwargs))), own=own)
             self.runs.append(self.run)
         self.within.append(module)
 
     def _leave(self, module: nn.Module, args: tuple, output) -> None:
         self.within.pop()
-        self.outputs.setdefault(self.names[module], tuple(tensors_in(output)))
+        outputs = tuple(tensors_in(output))
+        self.outputs.setdefault(self.names[module], outputs)
         if self.run is not None and self.run.module is module and module not in self.within:
-            self.run.outputs = tuple(tensors_in(output))
+            self.run.outputs = outputs
             self.run = None
 
     def _name(self, module: nn.Module, kind: str) -> str:
@@ -222,7 +226,8 @@ class _Recorder(TorchFunctionMode):
         given = tensors_in((args, kwargs))
         if any(tensor.is_meta for tensor in given):  # what the model computes from other tensors, it may compute
             args, kwargs = self._on_meta(args), self._on_meta(kwargs)
-            given = tensors_in((args, kwargs))
+            if not all(tensor.is_meta for tensor in given):
+                given = tensors_in((args, kwargs))
         if name in VALUES and any(tensor.is_meta for tensor in given):
             raise _ValueNeededError(f"it asks for the value of a tensor ({name}), and this run computes none")
         before = [(_storage(tensor), tensor._version) for tensor in given]
@@ -232,7 +237,8 @@ class _Recorder(TorchFunctionMode):
             inputs = tuple(t for t, (storage, _) in zip(given, before, strict=True) if storage not in self.own)
             self.run = Run("", name.strip("_"), None, inputs, own=own)
         try:
-            output = function(*args, **kwargs)
+            with torch.device("meta"):  # for what it makes anew; not on all the time, as it slows every question down
+                output = function(*args, **kwargs)
         finally:
             run, self.run = self.run, None if outside else self.run
         made = tensors_in(output)
@@ -315,16 +321,17 @@ def _named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from model.named_buffers()
 
 
-def _without_content(model: nn.Module) -> dict[str, Tensor]:
+def _without_content(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return all parameters and buffers as they are, on the meta device."""
-    for name, tensor in _named_tensors(model):
+    for name, tensor in tensors.items():
         if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
             raise ValueError(f"the shape of {name} is not known yet (a lazy layer); run the model once before")
-    parameters = {
-        name: nn.Parameter(_to_meta(parameter), requires_grad=parameter.requires_grad)
-        for name, parameter in model.named_parameters()
+    return {
+        name: nn.Parameter(_to_meta(tensor), tensor.requires_grad)
+        if isinstance(tensor, nn.Parameter)
+        else _to_meta(tensor)
+        for name, tensor in tensors.items()
     }
-    return parameters | {name: _to_meta(buffer) for name, buffer in model.named_buffers()}
 
 
 def _is_layer(module: nn.Module) -> bool:
@@ -343,6 +350,18 @@ def _given_back(model: nn.Module) -> Iterator[None]:
             for module, before in attributes:
                 vars(module).clear()
                 vars(module).update(before)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Let Python not search for garbage during the block: where all that is made lives on, it would search in vain."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _to_meta(tensor: Tensor) -> Tensor:

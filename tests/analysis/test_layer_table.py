@@ -1,4 +1,5 @@
 import collections
+import gc
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -295,6 +296,7 @@ def test_the_model_is_left_as_it_was():
     assert model.last is None
     assert all(parameter.grad is None for parameter in model.parameters())
     assert torch.equal(random, torch.get_rng_state())
+    assert gc.isenabled()
 
 
 # Memory

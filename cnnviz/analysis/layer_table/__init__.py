@@ -12,7 +12,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from cnnviz.analysis.pixel_fields import Field, pixel_fields, window
-from cnnviz.analysis.trace import InputSize, Run, Trace, as_inputs, trace
+from cnnviz.analysis.trace import InputSize, Run, Trace, as_inputs, no_collection, trace
 
 KB, KiB, MB, MiB = 10**3, 2**10, 10**6, 2**20  # bytes; 4 a float32
 Shape = tuple[int, ...]
@@ -178,6 +178,7 @@ class LayerTable:
         return "\n".join([*text, "", self.describe()])
 
 
+@no_collection()
 def layer_table(
     model: nn.Module, input_size: InputSize = None, *, batch_size: int = 1, training: bool = False
 ) -> LayerTable:
