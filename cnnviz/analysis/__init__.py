@@ -23,6 +23,7 @@ from cnnviz.analysis.photo_filter import (
 )
 from cnnviz.analysis.receptive_field import ReceptiveField, receptive_field
 from cnnviz.analysis.signals import training_signals
+from cnnviz.analysis.statements import lecture_statements
 
 __all__ = [
     "KERNELS",
@@ -57,6 +58,7 @@ __all__ = [
     "kernel",
     "layer_table",
     "lecture_numbers",
+    "lecture_statements",
     "leftover",
     "median_filter",
     "noise_removal",
