@@ -63,7 +63,6 @@ MODELS = {
     "vgg16_bn": vgg16_bn,
     "vgg19_bn": vgg19_bn,
     "nin": nin,
-    "mobilenet": mobilenet,
     "googlenet": googlenet,
     "inception_v3": inception_v3,
     "inception_v4": inception_v4,
@@ -80,11 +79,6 @@ MODELS = {
     "resnet50_v2": resnet50_v2,
     "resnet101_v2": resnet101_v2,
     "resnet152_v2": resnet152_v2,
-    "mobilenet_v2": mobilenet_v2,
-    "xception": xception,
-    "xception_small": xception_small,
-    "nasnet_large": nasnet_large,
-    "nasnet_mobile": nasnet_mobile,
     "resnet20": resnet20,
     "resnet32": resnet32,
     "resnet44": resnet44,
@@ -104,6 +98,12 @@ MODELS = {
     "densenet_bc100": densenet_bc100,
     "densenet_bc190": densenet_bc190,
     "densenet_bc250": densenet_bc250,
+    "xception": xception,
+    "xception_small": xception_small,
+    "mobilenet": mobilenet,
+    "mobilenet_v2": mobilenet_v2,
+    "nasnet_mobile": nasnet_mobile,
+    "nasnet_large": nasnet_large,
 }
 
 
