@@ -1,5 +1,6 @@
 """Arrays or a network in, numbers out: frozen dataclasses that can `describe()` themselves."""
 
+from cnnviz.analysis.architecture import Architecture, Edge, Part, architecture
 from cnnviz.analysis.comparison import Comparison, comparison, provenance
 from cnnviz.analysis.confusion import Confusion, confusion
 from cnnviz.analysis.convolution import Steps, convolution, leftover, output_size, pad_amounts, pooling
@@ -29,10 +30,12 @@ __all__ = [
     "KERNELS",
     "NOISES",
     "SAMPLES",
+    "Architecture",
     "BorderEffect",
     "Comparison",
     "Confusion",
     "Difference",
+    "Edge",
     "Evaluation",
     "FeatureMaps",
     "Filters",
@@ -40,11 +43,13 @@ __all__ = [
     "LayerRow",
     "LayerTable",
     "NoiseRemoval",
+    "Part",
     "PhotoFilter",
     "ReceptiveField",
     "Stage",
     "Steps",
     "add_noise",
+    "architecture",
     "border_effect",
     "capture",
     "comparison",

@@ -52,6 +52,17 @@ class Run:
     kept_bytes: int = 0  # that autograd keeps for the backward pass, those that an earlier run keeps left out
 
 
+@dataclass(eq=False)
+class Pass:
+    """One run of a module that has parts, and what ran within it, in order."""
+
+    name: str  # as in named_modules()
+    module: nn.Module | None  # None for what lies around the whole model
+    inputs: tuple[Tensor, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
+    parts: list["Pass | Run | Call"] = field(default_factory=list)  # a Call only looks at a tensor differently
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """What ran, in order. All tensors are on the meta device."""
@@ -61,6 +72,7 @@ class Trace:
     calls: tuple[Call, ...]  # of all runs, and those that only look at a tensor differently (flatten, a slice)
     outputs: dict[str, tuple[Tensor, ...]]  # module name -> what its first run returned; "" is the model
     tensors: dict[str, Tensor]  # name -> the parameter or buffer
+    top: Pass  # around the whole model: the tree of what ran
 
 
 def trace(model: nn.Module, inputs: Sequence[Tensor] | Mapping[str, Tensor], *, training: bool = False) -> Trace:
@@ -91,7 +103,8 @@ def trace(model: nn.Module, inputs: Sequence[Tensor] | Mapping[str, Tensor], *, 
             shapes = ", ".join(str(list(tensor.shape)) for tensor in (*args, *kwargs.values()))
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ValueError(f"{type(model).__name__} does not run with inputs of shape {shapes}: {reason}") from error
-    return Trace((*args, *kwargs.values()), tuple(recorder.runs), tuple(recorder.calls), recorder.outputs, tensors)
+    given = (*args, *kwargs.values())
+    return Trace(given, tuple(recorder.runs), tuple(recorder.calls), recorder.outputs, tensors, recorder.passes[0])
 
 
 def as_inputs(model: nn.Module, input_size: InputSize, batch_size: int = 1) -> list[Tensor] | dict[str, Tensor]:
@@ -166,6 +179,7 @@ class _Recorder(TorchFunctionMode):
         self.calls: list[Call] = []
         self.outputs: dict[str, tuple[Tensor, ...]] = {}
         self.within: list[nn.Module] = []  # the modules that are running, outermost first
+        self.passes = [Pass("", None)]  # those of them that have parts
         self.run: Run | None = None  # the layer or function that is running
         self.kept_tensors: list[Tensor] = []  # alive, so that no other takes over their storage's address
 
@@ -185,21 +199,32 @@ class _Recorder(TorchFunctionMode):
     def _enter(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
         # A model without parts is a layer only if it is torch's; of one's own, its functions are worth a row each.
         whole = not self.within and not type(module).__module__.startswith("torch.nn")
+        inputs = tuple(tensors_in((args, kwargs)))
         if self.run is None and _is_layer(module) and not whole:
             kind = nn.utils.parametrize.type_before_parametrizations(module).__name__
             parts = bool(module._modules)  # parametrizations
             own = (*module.parameters(recurse=parts), *module.buffers(recurse=parts))
-            self.run = Run(self._name(module, kind), kind, module, tuple(tensors_in((args, kwargs))), own=own)
+            self.run = Run(self._name(module, kind), kind, module, inputs, own=own)
             self.runs.append(self.run)
+            self.passes[-1].parts.append(self.run)
+        elif self.run is None:
+            self.passes[-1].parts.append(Pass(self.names[module], module, inputs))
+            self.passes.append(self.passes[-1].parts[-1])
         self.within.append(module)
 
-    def _leave(self, module: nn.Module, args: tuple, output) -> None:
+    def _leave(self, module: nn.Module, args: tuple, output):
         self.within.pop()
+        ends = self.run is not None and self.run.module is module and module not in self.within
+        if ends and any(output is tensor for tensor in self.run.inputs):
+            output = output.view_as(output)  # an Identity: what it returns is told from what it took
         outputs = tuple(tensors_in(output))
         self.outputs.setdefault(self.names[module], outputs)
-        if self.run is not None and self.run.module is module and module not in self.within:
+        if self.run is None and self.passes[-1].module is module:
+            self.passes.pop().outputs = outputs
+        if ends:
             self.run.outputs = outputs
             self.run = None
+        return output
 
     def _name(self, module: nn.Module, kind: str) -> str:
         again = module in self.ran
@@ -252,6 +277,8 @@ class _Recorder(TorchFunctionMode):
                 path = self.names[self.within[-1]] if self.within else ""
                 run.name, run.outputs = self._unused(f"{path}.{run.kind}".lstrip(".")), tuple(made)
                 self.runs.append(run)
+            if outside:
+                self.passes[-1].parts.append(run if run.name else call)
         return output
 
     def _on_meta(self, value):

@@ -199,7 +199,11 @@ def layer_table(
         ValueError: the model does not run with inputs of that shape, or asks for the value of a tensor.
     """
     record = trace(model, as_inputs(model, input_size, batch_size), training=training)
-    sees = pixel_fields(record)
+    return table_of(model, record, pixel_fields(record))
+
+
+def table_of(model: nn.Module, record: Trace, sees: dict[int, Field | None]) -> LayerTable:
+    """Return the table of a model that ran already: a row for each of `record.runs`, then those that did not run."""
     counted: set[int] = set()
     rows = [_row(run, _fresh(run.own, counted), sees) for run in record.runs]
     rows += _not_run(model, record, counted)
@@ -237,9 +241,19 @@ def _row(run: Run, own: list[Tensor], sees: dict[int, Field | None]) -> LayerRow
             if tensor.untyped_storage()._cdata not in memory
         ),
         kept_bytes=run.kept_bytes,
-        receptive_field=tuple(int(axis.size) for axis in field) if field else None,
-        jump=tuple(axis.jump for axis in field) if field and all(axis.jump for axis in field) else None,
+        receptive_field=field_size(field),
+        jump=field_jump(field),
     )
+
+
+def field_size(field: Field | None) -> Shape | None:
+    """Return the pixels along each axis of what a tensor sees; None where it is not known."""
+    return tuple(int(axis.size) for axis in field) if field else None
+
+
+def field_jump(field: Field | None) -> tuple[float, ...] | None:
+    """Return the pixels from one number of a tensor to the next."""
+    return tuple(axis.jump for axis in field) if field and all(axis.jump for axis in field) else None
 
 
 def _counts(own: list[Tensor]) -> dict[str, int]:
