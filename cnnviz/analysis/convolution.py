@@ -12,7 +12,7 @@ from numbers import Integral
 import numpy as np
 
 PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-KINDS = ("convolution", "transposed convolution", "max pooling", "average pooling")
+KINDS = ("convolution", "transposed convolution", "max pooling", "average pooling", "L2-norm pooling")
 
 
 def output_size(
@@ -154,6 +154,30 @@ class Steps:
         inside = tuple(slice(before, before + n) for (before, _), n in zip(self.padding, self.output_size, strict=True))
         return full[(slice(None), *inside)] + self.bias.reshape(-1, *(1 for _ in inside))
 
+    @cached_property
+    def unused(self) -> np.ndarray:
+        """Which numbers of the input no output depends on: bool, the shape of `input`.
+
+        They lie in no window (transposed: all that they add is cropped away), or, in max pooling, are the largest of
+        none; of equal ones the first counts, which is the one that gets torch's gradient too.
+        """
+        used = np.zeros(self.canvas.shape if self.kind != KINDS[1] else self.input.shape, dtype=bool)
+        inside = [range(before, before + n) for (before, _), n in zip(self.padding, self.output_size, strict=True)]
+        for step in self:
+            if self.kind == "transposed convolution":
+                seen = (np.isin(cells, part).any() for cells, part in zip(step.window, inside, strict=True))
+                used[(slice(None), *step.position)] = all(seen)
+            elif self.kind == "max pooling":
+                for channel, values in enumerate(step.values):
+                    place = np.unravel_index(values.argmax(), values.shape)
+                    used[(channel, *(cells[i] for cells, i in zip(step.window, place, strict=True)))] = True
+            else:
+                used[(slice(None), *np.ix_(*step.window))] = True
+        if self.kind != "transposed convolution":
+            pads = zip(self.padding, self.input.shape[1:], strict=True)
+            used = used[(slice(None), *(slice(before, before + n) for (before, _), n in pads))]
+        return ~used
+
     @property
     def positions(self) -> tuple[int, ...]:
         """How many steps the window makes along each spatial axis."""
@@ -246,21 +270,24 @@ def pooling(
     dilation: int = 1,
     dims: int = 2,
 ) -> Steps:
-    """Take the maximum or the average of each window, channel by channel, and keep every step.
+    """Take the maximum, the average or the L2 norm of each window, channel by channel, and keep every step.
 
     Args:
         input: [*size] or [C, *size].
         dims: spatial axes: 2, or 1 for a row.
-        kind: "max" (pads with minus infinity, so that padding never wins) or "average" (padding counts as zeros).
+        kind: "max" (pads with minus infinity, so that padding never wins), "average" (padding counts as zeros), or
+            "L2-norm": the root of the sum of squares, as `F.lp_pool2d` with norm_type 2; it has no padding.
         stride: pixels; the kernel size if None, so that windows do not overlap.
 
     Raises:
-        ValueError: torch would refuse these values: padding over half the kernel, or a dilated average.
+        ValueError: torch would refuse these values: padding over half the kernel, dilation (except of "max").
     """
-    if kind not in ("max", "average"):
-        raise ValueError(f'kind={kind!r} is not known; choose "max" or "average"')
-    if kind == "average" and dilation != 1:
-        raise ValueError(f'average pooling has no dilation, got dilation={dilation}; use kind="max" or dilation=1')
+    if kind not in ("max", "average", "L2-norm"):
+        raise ValueError(f'kind={kind!r} is not known; choose "max", "average" or "L2-norm"')
+    if kind != "max" and dilation != 1:
+        raise ValueError(f'{kind} pooling has no dilation, got dilation={dilation}; use kind="max" or dilation=1')
+    if kind == "L2-norm" and padding != 0:
+        raise ValueError(f"L2-norm pooling has no padding, got padding={padding}; use padding=0")
     _check_pooling_padding(padding, kernel_size)
     if dims not in (1, 2):
         raise ValueError(f"dims (={dims}) must be 1 or 2")
@@ -290,6 +317,8 @@ def _step(steps: Steps, position: tuple[int, ...]) -> Step:
         return Step(position, window, values, None, values.max(axis=axes))
     if steps.kind == "average pooling":
         return Step(position, window, values, None, values.mean(axis=axes))
+    if steps.kind == "L2-norm pooling":
+        return Step(position, window, values, None, np.sqrt((values**2).sum(axis=axes)))
     products = steps.weight * values  # [F, C, *kernel]
     return Step(position, window, values, products, products.sum(axis=tuple(range(1, products.ndim))) + steps.bias)
 

@@ -228,6 +228,8 @@ def _sum(steps: Steps, step, filter: int) -> str:
     if steps.kind == "average pooling":
         values = " + ".join(_factor(v) for v in step.values[filter].flat)
         return f"({values}) / {step.values[filter].size} = {_short(step.result[filter])}"
+    if steps.kind == "L2-norm pooling":
+        return f"√({' + '.join(f'{_factor(v)}²' for v in step.values[filter].flat)}) = {_short(step.result[filter])}"
     if steps.kind == "transposed convolution":
         cells = " and ".join(_short(value) for value in step.values)
         return f"input {cells}, times the kernel, is added into the window of the output"

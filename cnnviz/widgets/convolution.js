@@ -3,9 +3,9 @@
 
 const TRAITS = [
   "mode", "source", "input_size", "kernel_size", "stride", "padding", "padding_mode", "dilation", "output_padding",
-  "out_channels", "kernels", "input", "weight", "bias", "filter", "step", "speed",
+  "global_pooling", "out_channels", "kernels", "input", "weight", "bias", "filter", "step", "speed",
 ];
-const MODES = ["convolution", ["transposed convolution", "transposed"], "max pooling", "average pooling"];
+const MODES = ["convolution", ["transposed convolution", "transposed"], "max pooling", "average pooling", "L2-norm pooling"];
 const SOURCES = ["numbers", "digit", "photo", "colour photo"];
 
 function render({ model, el }) {
@@ -20,6 +20,7 @@ function render({ model, el }) {
   const pictures = model.get("_pictures");
   const presets = model.get("_presets");
 
+  const shown = () => windowed(state);
   const link = connect(model, TRAITS, () => { load(); paint(); });
 
   /** Change settings: keep the arrays in step, draw, tell Python. */
@@ -77,6 +78,7 @@ function render({ model, el }) {
     }),
     dilation: number("dilation", "dilation"),
     output_padding: number("output_padding", "output padding"),
+    global_pooling: toggle({ name: "global_pooling", label: "global pooling", onChange: (global_pooling) => choose({ global_pooling }) }),
     out_channels: number("out_channels", "filters"),
     filter: choice({ name: "filter", label: "show filter", options: ["0"], onChange: (value) => update({ filter: Number(value) }) }),
     kernel: choice({
@@ -89,7 +91,8 @@ function render({ model, el }) {
     }),
   };
   /** Settings of one mode mean nothing in the others; they go back to their neutral values. */
-  const freeOf = (mode) => (mode === "convolution" ? { output_padding: 0 } : {
+  const freeOf = (mode) => (mode === "convolution" ? { output_padding: 0, global_pooling: false } : {
+    ...(mode === "transposed convolution" ? { global_pooling: false } : {}),
     padding_mode: "zeros", padding: typeof state.padding === "string" ? 0 : state.padding,
     ...(mode === "transposed convolution" ? {} : { output_padding: 0 }),
   });
@@ -102,14 +105,14 @@ function render({ model, el }) {
   const copy = button({ name: "copy", label: "Copy as PyTorch", onClick: copyCode });
 
   function move(by) {
-    const count = sizes(state).steps ** 2;
+    const count = sizes(shown()).steps ** 2;
     revealing = true;
     update({ step: (state.step + by + count) % count });
     paint();
   }
   function start() {
     clearInterval(timer);
-    const last = sizes(state).steps ** 2 - 1;
+    const last = sizes(shown()).steps ** 2 - 1;
     if (state.step >= last && !revealing) update({ step: 0 });
     revealing = true;
     timer = setInterval(() => move(1), 1000 / state.speed);
@@ -132,6 +135,7 @@ function render({ model, el }) {
 
   // The page
   const heading = element("div", { class: "cnnviz-formula cnnviz-size" });
+  const kept = element("div", { class: "cnnviz-formula cnnviz-kept" });
   const sum = element("div", { class: "cnnviz-formula cnnviz-sum" });
   const pointed = element("div", { class: "cnnviz-formula cnnviz-pointed" });
   const message = element("div", { class: "cnnviz-why", role: "status" });
@@ -157,13 +161,13 @@ function render({ model, el }) {
     message, stage, sum,
     element("div", { class: "cnnviz-row" }, play.root, back.root, next.root, copy.root),
     element("div", { class: "cnnviz-controls" }, scrub.root, speed.root),
-    heading, pointed, details, spoken.root);
+    heading, kept, pointed, details, spoken.root);
 
   // Pointer and keyboard
   function hit(event) {
     const box = stage.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    const plan = layout(state, width);
+    const plan = layout(shown(), width);
     for (const grid of [...plan.left, ...plan.kernel, ...plan.right]) {
       const [row, column] = [Math.floor((y - grid.y) / plan.cell), Math.floor((x - grid.x) / plan.cell)];
       if (row >= 0 && row < grid.n && column >= 0 && column < grid.n) return { panel: grid.panel, channel: grid.channel, row, column };
@@ -178,7 +182,7 @@ function render({ model, el }) {
   /** A click on a place of the window makes it the present step. */
   function select(cell) {
     if (!cell) return;
-    const { steps } = sizes(state);
+    const { steps } = sizes(shown());
     if (cell.panel === (isTransposed(state) ? "left" : "right")) {
       const filter = cell.panel === "right" ? { filter: cell.channel } : {};
       update({ step: cell.row * steps + cell.column, ...filter });
@@ -186,7 +190,7 @@ function render({ model, el }) {
   }
   function key(event, name) {
     const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-    const grids = layout(state, width)[name];
+    const grids = layout(shown(), width)[name];
     if (!cursor || cursor.panel !== name || grids.length === 0) return;
     if (moves[event.key]) {
       const n = grids[0].n;
@@ -206,7 +210,7 @@ function render({ model, el }) {
   function edit(cell) {
     const place = cell && editable(cell);
     if (!place) return;
-    const plan = layout(state, width);
+    const plan = layout(shown(), width);
     const grid = plan[cell.panel][cell.channel];
     let open = true;
     const close = (keep) => {
@@ -241,7 +245,7 @@ function render({ model, el }) {
       };
     }
     if (name !== "left") return null;
-    const shift = isTransposed(state) ? 0 : sizes(state).before;
+    const shift = isTransposed(state) ? 0 : sizes(shown()).before;
     const [r, c] = [row - shift, column - shift];
     if (r < 0 || c < 0 || r >= state.input_size || c >= state.input_size) return null;
     return {
@@ -252,25 +256,28 @@ function render({ model, el }) {
 
   // Drawing
   const paint = oncePerFrame(() => {
-    computed ??= forward(state);
+    computed ??= forward(shown());
     setControls();
     draw();
-    write(heading, formula(state));
-    write(sum, sumText(state, computed));
+    write(heading, formula(shown()));
+    write(kept, `${keptText(shown(), computed)}${state.mode === "max pooling" ? " They are drawn faint; of equal numbers the first counts." : ""}`);
+    write(sum, sumText(shown(), computed));
     write(pointed, cursor ? pointedText(seen()) : "Point at a cell, or reach it with Tab and the arrow keys: what it feeds, or is fed by, lights up.");
     if (details.open) write(code, pytorch(state));
-    setAttribute(stage, "aria-label", describe(state));
-    spoken.say(revealing ? `Step ${state.step + 1}. ${sum.textContent}` : `${describe(state)} Step ${state.step + 1}: ${sum.textContent}`);
+    const words = describe(state, computed);
+    setAttribute(stage, "aria-label", words);
+    spoken.say(revealing ? `Step ${state.step + 1}. ${sum.textContent}` : `${words} Step ${state.step + 1}: ${sum.textContent}`);
   });
 
   function setControls() {
     const [pooled, turned] = [isPooling(state), isTransposed(state)];
     const off = {
-      padding: typeof state.padding === "string" && `set by "${state.padding}"`,
-      dilation: state.mode === "average pooling" && "average pooling has none",
+      padding: typeof state.padding === "string" ? `set by "${state.padding}"` : state.mode === "L2-norm pooling" && "L2-norm pooling has none",
+      dilation: pooled && state.mode !== "max pooling" && `${state.mode} has none`,
       output_padding: !turned && "transposed convolution only",
       out_channels: pooled && "pooling keeps the channels",
     };
+    if (state.global_pooling) for (const name of ["kernel_size", "stride", "padding", "dilation"]) off[name] = "global: the window is the whole input";
     for (const name of Object.keys(RANGES)) {
       const value = name === "padding" ? padAmounts(state)[0] : state[name];
       controls[name].set({ value, ...(name === "out_channels" ? {} : limits(state, name)), disabled: off[name] });
@@ -278,6 +285,7 @@ function render({ model, el }) {
     controls.mode.set({ value: state.mode });
     controls.source.set({ value: state.source, options: state.source === "own" ? [...SOURCES, "own"] : SOURCES });
     controls.amount.set({ value: typeof state.padding === "string" ? state.padding : "number", disabled: state.mode !== "convolution" });
+    controls.global_pooling.set({ value: state.global_pooling, disabled: !pooled });
     controls.padding_mode.set({ value: state.padding_mode, disabled: state.mode !== "convolution" });
     const count = pooled ? state.input.length : state.out_channels;
     controls.filter.set({ value: String(state.filter), options: range(count).map(String), disabled: count === 1 });
@@ -285,13 +293,13 @@ function render({ model, el }) {
     controls.kernel.set({ value: kernel, options: kernel === "edited" ? [...Object.keys(presets), "edited"] : Object.keys(presets), disabled: pooled });
     controls.bias.set({ value: pooled ? 0 : state.bias[state.filter], disabled: pooled && "pooling has none" });
     play.set({ label: timer === null ? "Play" : "Pause", pressed: timer !== null });
-    const last = sizes(state).steps ** 2 - 1;
+    const last = sizes(shown()).steps ** 2 - 1;
     setAttribute(scrub.input, "max", last);
     scrub.set({ value: state.step, low: 0, high: last });
     speed.set({ value: state.speed });
   }
 
-  const seen = () => ({ state, computed, plan: layout(state, width), cursor, revealing });
+  const seen = () => ({ state: shown(), computed, plan: layout(shown(), width), cursor, revealing });
 
   function draw() {
     const view = seen();

@@ -1,5 +1,6 @@
 """ConvolutionExplorer: every setting of a convolution or pooling layer, one window at a time."""
 
+import math
 import re
 
 import numpy as np
@@ -38,12 +39,13 @@ class ConvolutionExplorer(Explorer):
     ValueError) and changes nothing. Several controls at once: `with w.hold_trait_notifications(): ...`.
 
     Args:
-        mode: "convolution", "transposed convolution", "max pooling" or "average pooling".
+        mode: "convolution", "transposed convolution", "max pooling", "average pooling" or "L2-norm pooling".
         source: "numbers", "digit", "photo", "colour photo", or "own" once `input` was given or edited.
         input: [n, n] or [C, n, n] with C 1 or 3; setting it sets `input_size` and `source`.
         input_size, kernel_size, stride, dilation, output_padding, out_channels: as in torch, in RANGES.
         padding: pixels on each side, or "valid", "same", "full" (convolution only).
         padding_mode: "zeros", "reflect", "replicate" or "circular" (convolution only).
+        global_pooling: the window is the whole input, whatever kernel_size, stride, padding and dilation say.
         kernels: a name for each filter, of PRESETS or "edited"; more names than filters make more filters.
         weight: [F, C, k, k], filters first also for transposed convolution; [k, k] is one filter of one channel.
         bias: [F]; missing ones are 0.
@@ -64,6 +66,7 @@ class ConvolutionExplorer(Explorer):
     )
     padding_mode = traitlets.Enum(["zeros", "reflect", "replicate", "circular"], "zeros").tag(sync=True)
     dilation = traitlets.Int(1).tag(sync=True)
+    global_pooling = traitlets.Bool(False).tag(sync=True)
     output_padding = traitlets.Int(0).tag(sync=True)
     out_channels = traitlets.Int(1).tag(sync=True)
     kernels = traitlets.TraitType(["sharpen"]).tag(sync=True)
@@ -86,7 +89,9 @@ class ConvolutionExplorer(Explorer):
         self.observe(
             self._changed, ["source", "input_size", "kernel_size", "out_channels", "kernels", "mode", "stride"]
         )
-        self.observe(self._changed, ["input", "weight", "bias", "padding", "dilation", "filter", "step"])
+        self.observe(
+            self._changed, ["input", "weight", "bias", "padding", "dilation", "global_pooling", "filter", "step"]
+        )
 
     @traitlets.validate("input", "weight", "bias", "kernels")
     def _valid_array(self, proposal):
@@ -108,14 +113,14 @@ class ConvolutionExplorer(Explorer):
 
     @traitlets.validate(
         "mode", "input_size", "kernel_size", "stride", "padding", "padding_mode", "dilation", "output_padding",
-        "out_channels", "filter", "step", "speed",
+        "global_pooling", "out_channels", "filter", "step", "speed",
     )  # fmt: skip
     def _valid(self, proposal):
         self._refuse_illegal({proposal.trait.name: proposal.value})
         return proposal.value
 
     def _refuse_illegal(self, changes: dict) -> None:
-        names = ["mode", "padding", "padding_mode", "filter", "step", *RANGES]
+        names = ["mode", "padding", "padding_mode", "global_pooling", "filter", "step", *RANGES]
         state = {name: getattr(self, name) for name in names} | changes
         for name, (low, high) in RANGES.items():
             if not low <= state[name] <= high:
@@ -184,6 +189,7 @@ class ConvolutionExplorer(Explorer):
     def steps(self) -> Steps:
         """The record of every step for the present settings."""
         names = ["mode", "input_size", "kernel_size", "stride", "padding", "padding_mode", "dilation", "output_padding"]
+        names.append("global_pooling")
         with self._lock:
             return record({name: getattr(self, name) for name in names}, self.input, self.weight, self.bias)
 
@@ -196,10 +202,15 @@ class ConvolutionExplorer(Explorer):
 
     def _torch_output(self) -> torch.Tensor:
         x, bias = torch.tensor(self.input)[None], torch.tensor(self.bias)
+        if self.global_pooling:
+            pool = {"max pooling": F.adaptive_max_pool2d, "average pooling": F.adaptive_avg_pool2d}.get(self.mode)
+            return (pool(x, 1) if pool else F.lp_pool2d(x, 2, self.input_size))[0]
         if self.mode == "max pooling":
             return F.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation)[0]
         if self.mode == "average pooling":
             return F.avg_pool2d(x, self.kernel_size, self.stride, self.padding)[0]
+        if self.mode == "L2-norm pooling":
+            return F.lp_pool2d(x, 2, self.kernel_size, self.stride)[0]
         if self.mode == "transposed convolution":
             weight = torch.tensor(self.weight).transpose(0, 1)
             return F.conv_transpose2d(
@@ -220,10 +231,16 @@ class ConvolutionExplorer(Explorer):
         return "\n".join(lines)
 
     def _pooling_code(self) -> list[str]:
-        options = [f"kernel_size={self.kernel_size}", f"stride={self.stride}"]
+        layer = {"max pooling": "max_pool2d", "average pooling": "avg_pool2d", "L2-norm pooling": "lp_pool2d"}[
+            self.mode
+        ]
+        norm = ["norm_type=2"] if self.mode == "L2-norm pooling" else []
+        if self.global_pooling:
+            options = [*norm, f"kernel_size={self.input_size}"] if norm else ["output_size=1"]
+            return [f"y = F.{'' if norm else 'adaptive_'}{layer}(x, {', '.join(options)})"]
+        options = [*norm, f"kernel_size={self.kernel_size}", f"stride={self.stride}"]
         options += [f"padding={self.padding}"] if self.padding else []
         options += [f"dilation={self.dilation}"] if self.dilation != 1 else []
-        layer = "max_pool2d" if self.mode == "max pooling" else "avg_pool2d"
         return [f"y = F.{layer}(x, {', '.join(options)})"]
 
     def _convolution_code(self) -> list[str]:
@@ -251,11 +268,28 @@ class ConvolutionExplorer(Explorer):
         return [*lines, f"y = F.{layer}({x}, {', '.join(options)})"]
 
     def describe(self) -> str:
-        """Say what slides over what, what comes out, and what is left over."""
-        rest = 0
+        """Say what slides over what, what comes out, what is left over, and what pooling throws away."""
+        steps, rest = self.steps, 0
+        words = steps.describe()
+        if self.global_pooling:
+            words = f"Global {self.mode}{words[len(self.mode) :]}"
         if self.mode != "transposed convolution":
-            rest = leftover(self.input_size, self.kernel_size, self.stride, self.padding, self.dilation)
-        return self.steps.describe() + (f" Left over at the end: {rest} of each axis." if rest else "")
+            rest = leftover(self.input_size, *steps.kernel_size[:1], steps.stride, steps.padding[0], steps.dilation)
+        words += f" Left over at the end: {rest} of each axis." if rest else ""
+        return f"{words} {_kept(steps)}" if "pooling" in self.mode else words
+
+
+def _kept(steps: Steps) -> str:
+    """How many numbers go in, how many come out, and how many of those that go in nothing depends on."""
+    given, left, unused = steps.input.size, steps.output.size, int(steps.unused.sum())
+    share = f"{math.floor(1000 * abs(given - left) / given + 0.5) / 10:g} %"
+    change = f"{share} fewer" if left < given else f"{share} more" if left > given else "as many"
+    text = f"{given} number{'s' * (given > 1)} in, {left} out: {change}."
+    if steps.kind == "max pooling":
+        return f"{text} {unused} of the {given} {'is' if unused == 1 else 'are'} the largest of no window."
+    if unused == 0:
+        return f"{text} Each of the {given} lies in a window."
+    return f"{text} {unused} of the {given} {'lies' if unused == 1 else 'lie'} in no window."
 
 
 def _literal(array: np.ndarray) -> str:

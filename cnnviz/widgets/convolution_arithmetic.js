@@ -9,6 +9,9 @@ export const LARGEST = 40; // cells along an edge that can still be drawn
 
 export const isPooling = (state) => state.mode.endsWith("pooling");
 export const isTransposed = (state) => state.mode.startsWith("transposed");
+/** The settings as they work: global pooling has one window, the whole input, whatever the sliders of the window say. */
+export const windowed = (state) => (state.global_pooling
+  ? { ...state, kernel_size: state.input_size, stride: state.input_size, padding: 0, dilation: 1 } : state);
 const reachOf = (state) => state.dilation * (state.kernel_size - 1) + 1;
 
 /** Pixels added (before, after) each axis. */
@@ -34,17 +37,21 @@ export function sizes(state) {
 }
 
 /** Why torch (or the drawing) refuses this state, in words; null if it is legal. */
-export function refusal(state) {
+export function refusal(given) {
+  const state = windowed(given);
   const { mode, input_size: n, kernel_size: k, stride: s, padding: p, padding_mode, dilation: d, output_padding } = state;
   const reach = reachOf(state);
   const { before, after, canvas, output } = sizes(state);
   if (mode !== "convolution") {
     if (typeof p === "string") return `"${p}" padding is for convolution only`;
     if (padding_mode !== "zeros") {
+      if (mode === "L2-norm pooling") return "L2-norm pooling has no padding mode";
       return mode === "max pooling" ? "max pooling pads with minus infinity only" : `${mode} pads with zeros only`;
     }
   }
-  if (mode === "average pooling" && d !== 1) return "average pooling has no dilation";
+  if (state.global_pooling && !isPooling(state)) return "only pooling can be global";
+  if (isPooling(state) && mode !== "max pooling" && d !== 1) return `${mode} has no dilation`;
+  if (mode === "L2-norm pooling" && p !== 0) return "L2-norm pooling has no padding";
   if (isPooling(state) && 2 * p > k) return `padding ${p} is more than half of kernel size ${k}`;
   if (p === "same" && s !== 1) return `"same" needs stride 1: a stride of ${s} makes the output smaller than the input`;
   if (!isTransposed(state)) {
@@ -86,7 +93,7 @@ export function adapt(state) {
   let legal = { ...state };
   const number = typeof state.padding === "string" ? 0 : state.padding;
   const resets = [
-    ["padding", number], ["padding_mode", "zeros"], ["output_padding", 0], ["dilation", 1],
+    ["padding", number], ["padding_mode", "zeros"], ["output_padding", 0], ["global_pooling", false], ["dilation", 1],
     ["padding", Math.min(number, Math.floor(state.kernel_size / 2))], ["stride", 1], ["padding", 0],
     ["kernel_size", Math.min(state.kernel_size, state.input_size)],
   ];
@@ -96,7 +103,7 @@ export function adapt(state) {
     const next = { ...legal, [name]: value };
     // A reset that leaves the same complaint standing does not help.
     if (refusal(next) === refusal(legal)) continue;
-    changed.push(`${name.replace("_", " ")} was set to ${value} (${refusal(legal)})`);
+    changed.push(`${name.replace("_", " ")} was set to ${value === false ? "off" : value} (${refusal(legal)})`);
     legal = next;
   }
   return refusal(legal) ? [null, [refusal(legal)]] : [legal, changed];
@@ -119,7 +126,7 @@ export function complete(state, pictures, presets) {
   });
   next.bias = Array.from({ length: filters }, (_, f) => next.bias[f] ?? 0);
   next.filter = Math.min(next.filter, (isPooling(next) ? channels : filters) - 1);
-  next.step = Math.min(next.step, sizes(next).steps ** 2 - 1);
+  next.step = Math.min(next.step, sizes(windowed(next)).steps ** 2 - 1);
   return next;
 }
 
@@ -173,10 +180,13 @@ export function forward(state) {
   const at = range(m).map((i) => windowAt(state, i));
   const grid = (value) => at.map((rows) => at.map((columns) => value(rows, columns)));
   if (isPooling(state)) {
-    const combine = state.mode === "max pooling"
-      ? (values) => Math.max(...values)
-      : (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-    return { canvas, output: canvas.map((channel) => grid((rows, columns) =>
+    const sum = (values) => values.reduce((total, value) => total + value, 0);
+    const combine = {
+      "max pooling": (values) => Math.max(...values),
+      "average pooling": (values) => sum(values) / values.length,
+      "L2-norm pooling": (values) => Math.sqrt(sum(values.map((value) => value ** 2))),
+    }[state.mode];
+    return { canvas, unused: unused(state, canvas), output: canvas.map((channel) => grid((rows, columns) =>
       combine(rows.flatMap((row) => columns.map((column) => channel[row][column]))))) };
   }
   return { canvas, output: state.weight.map((filter, f) => grid((rows, columns) => {
@@ -186,6 +196,39 @@ export function forward(state) {
         for (let b = 0; b < columns.length; b++) sum += canvas[c][rows[a]][columns[b]] * filter[c][a][b];
     return sum;
   })) };
+}
+
+/**
+ * Which numbers of the input [C][n][n] no pooled number depends on: they lie in no window or, in max pooling, are the
+ * largest of none. Of equal ones the first counts, as for torch's gradient.
+ */
+export function unused(state, canvas) {
+  const { before, output: m } = sizes(state);
+  const free = state.input.map((channel) => channel.map((line) => line.map(() => true)));
+  const windows = range(m).map((i) => windowAt(state, i));
+  const use = (channel, row, column) => { if (free[channel][row - before]?.[column - before]) free[channel][row - before][column - before] = false; };
+  canvas.forEach((plane, channel) => windows.forEach((rows) => windows.forEach((columns) => {
+    let best = [rows[0], columns[0]];
+    for (const row of rows) for (const column of columns) {
+      if (state.mode !== "max pooling") use(channel, row, column);
+      else if (plane[row][column] > plane[best[0]][best[1]]) best = [row, column];
+    }
+    if (state.mode === "max pooling") use(channel, ...best);
+  })));
+  return free;
+}
+
+/** How many numbers go in and come out, and how many of those that go in nothing depends on. */
+export function keptText(state, computed) {
+  const [given, left] = [state.input, computed.output].map((planes) => planes.flat(2).length);
+  const share = `${Math.floor((1000 * Math.abs(given - left)) / given + 0.5) / 10} %`;
+  const change = left < given ? `${share} fewer` : left > given ? `${share} more` : "as many";
+  const text = `${given} number${given > 1 ? "s" : ""} in, ${left} out: ${change}.`;
+  if (!isPooling(state)) return text;
+  const free = computed.unused.flat(2).filter(Boolean).length;
+  if (state.mode === "max pooling") return `${text} ${free} of the ${given} ${free === 1 ? "is" : "are"} the largest of no window.`;
+  if (free === 0) return `${text} Each of the ${given} lies in a window.`;
+  return `${text} ${free} of the ${given} ${free === 1 ? "lies" : "lie"} in no window.`;
 }
 
 function spread(state) {
@@ -248,10 +291,12 @@ export function sumText(state, { canvas, output }) {
   const result = `output[${f}, ${row}, ${column}] = `;
   const answer = short(output[f][row][column]);
   if (isPooling(state)) {
-    const values = rows.flatMap((r) => columns.map((c) => short(canvas[f][r][c])));
-    return state.mode === "max pooling"
-      ? `${result}max(${values.join(", ")}) = ${answer}`
-      : `${result}(${values.join(" + ")}) / ${values.length} = ${answer}`;
+    const values = rows.flatMap((r) => columns.map((c) => canvas[f][r][c]));
+    const listed = (text, sign) => (values.length > 49 // a global window: its first and last numbers are enough
+      ? [...values.slice(0, 9).map(text), "…", ...values.slice(-3).map(text)] : values.map(text)).join(sign);
+    if (state.mode === "max pooling") return `${result}max(${listed((value) => short(value), ", ")}) = ${answer}`;
+    if (state.mode === "average pooling") return `${result}(${listed((value) => short(value), " + ")}) / ${values.length} = ${answer}`;
+    return `${result}√(${listed((value) => `${signed(value)}²`, " + ")}) = ${answer}`;
   }
   const terms = canvas.map((channel, c) => rows.flatMap((r, a) =>
     columns.map((q, b) => [channel[r][q], state.weight[f][c][a][b]])));
@@ -264,16 +309,18 @@ export function sumText(state, { canvas, output }) {
 }
 
 /** What the explorer shows, in the words of Steps.describe and of ConvolutionExplorer.describe. */
-export function describe(state) {
+export function describe(given, computed = undefined) {
+  const state = windowed(given);
   const { before, after, output, steps, leftover } = sizes(state);
   const [channels, filters] = [state.input.length, isPooling(state) ? state.input.length : state.out_channels];
   const [n, k] = [state.input_size, state.kernel_size];
   const pads = before === after ? `${before}` : `(${before}, ${after})`;
   const mode = before + after > 0 && !isPooling(state) ? ` (${state.padding_mode})` : "";
-  const name = state.mode[0].toUpperCase() + state.mode.slice(1);
+  const name = state.global_pooling ? `Global ${state.mode}` : state.mode[0].toUpperCase() + state.mode.slice(1);
   return `${name}: a ${k} x ${k} window with stride ${state.stride}, padding ${pads}${mode} and dilation ${state.dilation} ` +
     `over an input of ${channels} x ${n} x ${n} gives ${filters} x ${output} x ${output} in ${steps ** 2} step${steps === 1 ? "" : "s"}.` +
-    (leftover ? ` Left over at the end: ${leftover} of each axis.` : "");
+    (leftover ? ` Left over at the end: ${leftover} of each axis.` : "") +
+    (isPooling(state) ? ` ${keptText(state, computed ?? forward(state))}` : "");
 }
 
 /** A number as Python prints a float. */
@@ -289,8 +336,14 @@ export function pytorch(state) {
   const { kernel_size: k, stride, padding, dilation, output_padding, padding_mode, mode } = state;
   let input = "x";
   if (isPooling(state)) {
-    options.push(`kernel_size=${k}`, `stride=${stride}`);
-    if (padding > 0) options.push(`padding=${padding}`);
+    const norm = mode === "L2-norm pooling";
+    if (norm) options.push("norm_type=2");
+    if (state.global_pooling) options.push(norm ? `kernel_size=${state.input_size}` : "output_size=1");
+    else {
+      options.push(`kernel_size=${k}`, `stride=${stride}`);
+      if (padding > 0) options.push(`padding=${padding}`);
+      if (dilation !== 1) options.push(`dilation=${dilation}`);
+    }
   } else {
     const weight = isTransposed(state) ? range(state.input.length).map((c) => state.weight.map((filter) => filter[c])) : state.weight;
     lines.push(`weight = torch.tensor(${tensor(weight)})  # ${isTransposed(state) ? "in_channels, out_channels" : "out_channels, in_channels"}, k, k`);
@@ -306,9 +359,13 @@ export function pytorch(state) {
     } else if (padding === "same" || padding === "valid") options.push(`padding="${padding}"`);
     else if (before > 0) options.push(`padding=${before}`);
     if (output_padding > 0) options.push(`output_padding=${output_padding}`);
+    if (dilation !== 1) options.push(`dilation=${dilation}`);
   }
-  if (dilation !== 1) options.push(`dilation=${dilation}`);
-  const call = { convolution: "conv2d", "transposed convolution": "conv_transpose2d", "max pooling": "max_pool2d", "average pooling": "avg_pool2d" };
-  lines.push(`y = F.${call[mode]}(${[input, ...options].join(", ")})`);
+  const call = {
+    convolution: "conv2d", "transposed convolution": "conv_transpose2d", "max pooling": "max_pool2d", "average pooling": "avg_pool2d",
+    "L2-norm pooling": "lp_pool2d",
+  }[mode];
+  const adaptive = state.global_pooling && mode !== "L2-norm pooling" ? "adaptive_" : "";
+  lines.push(`y = F.${adaptive}${call}(${[input, ...options].join(", ")})`);
   return lines.join("\n");
 }

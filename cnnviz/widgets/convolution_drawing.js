@@ -16,8 +16,8 @@ export function layout(state, width) {
   const rowHeight = rows === 1 ? 310 : 215;
   const columns = { left: EDGE, kernel: 0.44 * width, right: 0.64 * width };
   const room = { left: 0.41 * width - EDGE, kernel: 0.17 * width, right: 0.355 * width - EDGE };
-  const cell = Math.min(42, room.left / left, room.kernel / state.kernel_size, room.right / right,
-    (rowHeight - 30) / Math.max(left, right, state.kernel_size));
+  const kernel = isPooling(state) ? 1 : state.kernel_size;
+  const cell = Math.min(42, room.left / left, room.kernel / kernel, room.right / right, (rowHeight - 30) / Math.max(left, right, kernel));
   const grids = (panel, count, n) => range(count).map((channel) => ({
     panel, channel, n, x: columns[panel], y: 40 + channel * rowHeight,
   }));
@@ -51,7 +51,7 @@ export function drawInput(view) {
 }
 
 export function drawKernel({ state, plan }) {
-  if (isPooling(state)) return [title(plan.columns.kernel, state.mode.split(" ")[0])];
+  if (isPooling(state)) return [title(plan.columns.kernel, `${state.global_pooling ? "global " : ""}${state.mode.split(" ")[0]}`)];
   const slices = state.weight[state.filter];
   const caption = (channel) => (slices.length > 1 ? `weights for ${COLOURS[channel]}` : "");
   return [title(plan.columns.kernel, `filter ${state.filter} of ${state.out_channels}`), ...plan.kernel.flatMap((grid) =>
@@ -83,6 +83,10 @@ function inputGrid({ state, computed, plan: { cell } }, grid) {
   return [label(grid, caption.join(", ")),
     ...cells(grid, cell, values, (value, row, column) => {
       if (!inside(row) || !inside(column)) return { look: "pad", ink: "soft-ink" };
+      // What max pooling throws away is faint: nothing that comes out depends on it.
+      if (state.mode === "max pooling" && computed.unused[grid.channel][row - offset][column - offset]) {
+        return picture ? { fill: shade(value), alpha: 0.2, ink: "soft-ink" } : { ink: "soft-ink", opacity: 0.75 };
+      }
       if (!picture) return { fill: "input", alpha: 0.06 + 0.4 * Math.abs(value) / top, ink: "ink" };
       const light = state.source === "colour photo" ? grid.channel === 1 && value > 150 : value / scale > 0.55;
       return { fill: shade(value), ink: light ? "#000" : "#fff" };

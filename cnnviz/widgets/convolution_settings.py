@@ -51,6 +51,11 @@ def record(state: dict, input: np.ndarray, weight: np.ndarray | None, bias: np.n
     """The record for a state; without a weight, one filter of ones, which is enough to see what is legal."""
     k, stride, padding, dilation = (state[name] for name in ("kernel_size", "stride", "padding", "dilation"))
     mode, padding_mode, output_padding = state["mode"], state["padding_mode"], state["output_padding"]
+    if state["global_pooling"]:
+        if "pooling" not in mode:
+            raise ValueError(f"global_pooling=True belongs to pooling, not to {mode}; choose a pooling mode first")
+        k = stride = state["input_size"]
+        padding, dilation = 0, 1
     if "pooling" in mode:
         if padding_mode != "zeros" or output_padding:
             raise ValueError(

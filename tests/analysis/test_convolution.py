@@ -107,7 +107,7 @@ def test_pooling_is_refused_an_average_with_holes_and_too_much_padding():
         pooling(np.ones((5, 5)), 2, kind="average", dilation=2)
     with pytest.raises(ValueError, match=r"padding \(=2\) must be at most half of kernel_size \(=3\)"):
         pooling(np.ones((5, 5)), 3, padding=2)
-    with pytest.raises(ValueError, match='choose "max" or "average"'):
+    with pytest.raises(ValueError, match='choose "max", "average" or "L2-norm"'):
         pooling(np.ones((5, 5)), 2, kind="median")
     with pytest.raises(ValueError, match=r"input of shape \(5,\) must be 2-D, or 3-D with channels"):
         pooling(np.ones(5), 2)
@@ -230,7 +230,7 @@ def test_transposed_steps_add_up_to_torch(seed, dims, k, stride, dilation, paddi
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 2),
-    st.sampled_from(["max", "average"]),
+    st.sampled_from(["max", "average", "L2-norm"]),
     st.integers(1, 4),
     st.integers(1, 4),
     st.integers(0, 2),
@@ -238,16 +238,57 @@ def test_transposed_steps_add_up_to_torch(seed, dims, k, stride, dilation, paddi
 )
 def test_pooling_steps_are_torchs(seed, dims, kind, k, stride, padding, dilation):
     assume(kind == "max" or dilation == 1)
+    assume(kind != "L2-norm" or padding == 0)  # torch's has none to refuse
     x = np.random.default_rng(seed).normal(size=(3, *[6] * dims)) - 2  # mostly negative: zeros in the padding would win
-    layer = {("max", 1): F.max_pool1d, ("max", 2): F.max_pool2d, ("average", 1): F.avg_pool1d}.get(
-        (kind, dims), F.avg_pool2d
-    )
-    extra = (dilation,) if kind == "max" else ()
-    theirs = outcome(lambda: layer(torch.tensor(x[None]), k, stride, padding, *extra)[0].numpy())
+    pool = {"max": (F.max_pool1d, F.max_pool2d), "average": (F.avg_pool1d, F.avg_pool2d)}
+    layer = (pool | {"L2-norm": (F.lp_pool1d, F.lp_pool2d)})[kind][dims - 1]
+    arguments = {"max": (k, stride, padding, dilation), "average": (k, stride, padding), "L2-norm": (2, k, stride)}[
+        kind
+    ]
+    theirs = outcome(lambda: layer(torch.tensor(x[None]), *arguments)[0].numpy())
     ours = outcome(lambda: pooling(x, k, kind=kind, stride=stride, padding=padding, dilation=dilation, dims=dims))
     assert isinstance(ours, str) == isinstance(theirs, str)
     if not isinstance(ours, str):
         np.testing.assert_allclose(ours.output, theirs, atol=1e-12)
+
+
+@many
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["convolution", "transposed convolution", "max", "average", "L2-norm"]),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.integers(0, 2),
+    st.integers(1, 3),
+)
+def test_unused_numbers_are_those_without_a_gradient(seed, kind, k, stride, padding, dilation):
+    rng = np.random.default_rng(seed)
+    x = torch.tensor(rng.integers(1, 6, (2, 6, 6)).astype(float), requires_grad=True)  # equal numbers in a window
+    weight = torch.ones(2, 2, k, k, dtype=torch.float64)
+    calls = {
+        "convolution": lambda: (
+            convolution(x.detach(), weight, stride=stride, padding=padding, dilation=dilation),
+            F.conv2d(x[None], weight, None, stride, padding, dilation),
+        ),
+        "transposed convolution": lambda: (
+            convolution(x.detach(), weight, stride=stride, padding=padding, dilation=dilation, transposed=True),
+            F.conv_transpose2d(x[None], weight, None, stride, padding, dilation=dilation),
+        ),
+        "max": lambda: (
+            pooling(x.detach(), k, stride=stride, padding=padding, dilation=dilation),
+            F.max_pool2d(x[None], k, stride, padding, dilation),
+        ),
+        "average": lambda: (
+            pooling(x.detach(), k, kind="average", stride=stride, padding=padding),
+            F.avg_pool2d(x[None], k, stride, padding),
+        ),
+        "L2-norm": lambda: (pooling(x.detach(), k, kind="L2-norm", stride=stride), F.lp_pool2d(x[None], 2, k, stride)),
+    }
+    result = outcome(calls[kind])
+    assume(result != "refused")
+    steps, output = result
+    output.sum().backward()
+    np.testing.assert_array_equal(steps.unused, x.grad.numpy() == 0)
 
 
 def test_padding_modes_of_1234_read_as_the_docstring_says():

@@ -15,7 +15,7 @@ from cnnviz.widgets.explorer import IllegalSettingError
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:Using padding='same'")]
 
 CONTROLS = ["mode", "source", "input_size", "kernel_size", "stride", "padding", "padding_mode", "dilation"]
-CONTROLS += ["output_padding", "out_channels"]
+CONTROLS += ["output_padding", "global_pooling", "out_channels"]
 
 PAGE_MODEL = """(state) => {
     const listeners = {};
@@ -32,12 +32,12 @@ FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimatio
 # What is painted is kept, canvas by canvas, as the canvas is told to paint it.
 RECORD = """() => {
     const canvas = CanvasRenderingContext2D.prototype;
-    for (const call of ["clearRect", "fillText", "strokeRect", "rect"]) {
+    for (const call of ["clearRect", "fillText", "fillRect", "strokeRect", "rect"]) {
         const real = canvas[call];
         canvas[call] = function (...args) {
             if (call === "clearRect") this.canvas.painted = [];
-            const { lineWidth, strokeStyle } = this;
-            this.canvas.painted.push({ call, args, lineWidth, strokeStyle });
+            const { lineWidth, strokeStyle, globalAlpha: alpha } = this;
+            this.canvas.painted.push({ call, args, lineWidth, strokeStyle, alpha });
             return real.apply(this, args);
         };
     }
@@ -92,6 +92,7 @@ def random_controls(rng):
         "padding_mode": rng.choice(["zeros", "reflect", "replicate", "circular"] if rng.random() < 0.4 else ["zeros"]),
         "dilation": rng.choice([1, 1, 1, 2, 3]),
         "output_padding": rng.choice([0, 0, 0, 1]),
+        "global_pooling": rng.random() < (0.25 if "pooling" in mode else 0.03),
         "out_channels": rng.randint(1, 3),
     }
 
@@ -124,8 +125,8 @@ def test_arithmetic_code_and_words_agree_with_torch_on_320_random_settings(impor
     page = import_module(ConvolutionExplorer._esm)
     states = [{name: state_of(explorer)[name] for name in explorer.control_names()} for explorer in legal]
     theirs = page.evaluate(
-        """(states) => states.map((state) => ({ refusal: module.refusal(state), output: module.forward(state).output,
-            size: module.sizes(state).output, code: module.pytorch(state), words: module.describe(state),
+        """(states) => states.map((state) => ({ refusal: module.refusal(state), ...module.forward(module.windowed(state)),
+            size: module.sizes(module.windowed(state)).output, code: module.pytorch(state), words: module.describe(state),
             same: JSON.stringify(module.complete(state, {}, {}).weight) === JSON.stringify(state.weight) }))""",
         [state | {"source": "own", "kernels": ["edited"] * state["out_channels"]} for state in states],
     )
@@ -134,6 +135,8 @@ def test_arithmetic_code_and_words_agree_with_torch_on_320_random_settings(impor
         assert browser["refusal"] is None, (explorer, browser["refusal"])
         np.testing.assert_allclose(browser["output"], output, atol=1e-9, err_msg=repr(explorer))
         assert browser["size"] == output.shape[-1]
+        if "pooling" in explorer.mode:
+            np.testing.assert_array_equal(browser["unused"], explorer.steps.unused)
         assert browser["code"] == explorer.code
         assert browser["words"] == explorer.describe()
         assert browser["same"], "the browser would change a state that is already complete"
@@ -415,6 +418,40 @@ def test_a_mode_that_does_not_fit_is_adapted_and_says_what_it_changed(shown):
     )
 
 
+def test_max_pooling_draws_what_it_throws_away_faint_and_counts_it(shown):
+    page = shown(mode="max pooling", input_size=12, kernel_size=2, stride=2, source="photo")
+    kept = page.locator(".cnnviz-kept")
+    assert kept.inner_text().startswith(
+        "144 numbers in, 36 out: 75 % fewer. 108 of the 144 are the largest of no window."
+    )
+    faint = f"() => {PAINTED}.filter(({{ call, alpha }}) => call === 'fillRect' && Math.abs(alpha - 0.2) < 1e-9).length"
+    assert page.evaluate(faint) == 108
+    page.locator("input[name=stride]").focus()
+    page.keyboard.press("ArrowLeft")
+    page.evaluate(FRAME)
+    assert kept.inner_text().startswith("144 numbers in, 121 out: 16 % fewer.")
+    assert (
+        page.evaluate(faint)
+        == ConvolutionExplorer(mode="max pooling", input_size=12, kernel_size=2, source="photo").steps.unused.sum()
+    )
+
+
+def test_global_pooling_takes_the_whole_input_and_gives_the_window_back(shown):
+    page = shown(mode="average pooling", input_size=4, kernel_size=2, stride=2)
+    page.locator("input[name=global_pooling]").focus()
+    page.keyboard.press("Space")
+    page.evaluate(FRAME)
+    assert {name for name in page.evaluate(DRAWN) if name.startswith("right")} == {"right 0 0 0"}
+    assert cell(page, "right 0 0 0")["text"] == "3.75"
+    assert "= 3.75" in page.locator(".cnnviz-sum").inner_text()
+    assert page.locator("input[name=kernel_size]").is_disabled()
+    assert page.locator(".cnnviz-drawing").get_attribute("aria-label").startswith("Global average pooling: a 4 x 4")
+    page.locator("select[name=mode]").select_option("convolution")
+    page.evaluate(FRAME)
+    assert not page.locator("input[name=global_pooling]").is_checked()
+    assert "a 2 x 2 window with stride 2" in page.locator(".cnnviz-drawing").get_attribute("aria-label")
+
+
 def test_copying_shows_the_code_that_python_gives(shown):
     explorer = {"stride": 2, "padding": 1, "padding_mode": "reflect", "kernels": ["box"], "bias": [1.5]}
     page = shown(**explorer)
@@ -437,7 +474,7 @@ def test_every_control_has_a_label_and_is_reached_by_tab(shown):
     names = page.evaluate(
         "() => [...document.querySelectorAll('.cnnviz input, .cnnviz select')].map((node) => node.name)"
     )
-    assert len(names) == 16
+    assert len(names) == 17
     unlabelled = (
         "() => [...document.querySelectorAll('.cnnviz input, .cnnviz select')].filter((n) => !n.labels.length).length"
     )

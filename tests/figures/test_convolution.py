@@ -101,6 +101,8 @@ def test_pooling_has_no_kernel_and_pads_with_minus_infinity():
     assert written(figure) == "max(−∞, −∞, −∞, 0) = 0"
     average = animate_convolution(pooling(NINE, 2, kind="average", stride=1)).figure(3)
     assert written(average) == "(4 + 5 + 7 + 8) / 4 = 6"
+    norm = animate_convolution(pooling(np.array([[3.0, -4], [0, 0]]), 2, kind="L2-norm")).figure(0)
+    assert written(norm) == "√(3² + (−4)² + 0² + 0²) = 5"
 
 
 def test_transposed_convolution_adds_into_the_window_of_the_output():

@@ -41,6 +41,7 @@ controls = st.fixed_dictionaries(
         "padding_mode": st.sampled_from(["zeros", "zeros", "reflect", "replicate", "circular"]),
         "dilation": st.integers(1, 3),
         "output_padding": st.sampled_from([0, 0, 1]),
+        "global_pooling": st.sampled_from([False, False, True]),
         "out_channels": st.integers(1, 3),
     }
 )
@@ -80,6 +81,10 @@ def test_a_control_is_a_trait_and_the_output_follows():
         ({"mode": "max pooling"}, ("padding", 2), r"padding \(=2\) must be at most half of kernel_size \(=3\)"),
         ({"mode": "max pooling"}, ("padding_mode", "reflect"), "max pooling has neither padding_mode"),
         ({"dilation": 2}, ("mode", "average pooling"), "average pooling has no dilation"),
+        ({"dilation": 2}, ("mode", "L2-norm pooling"), "L2-norm pooling has no dilation"),
+        ({"mode": "L2-norm pooling"}, ("padding", 1), "L2-norm pooling has no padding, got padding=1"),
+        ({}, ("global_pooling", True), "belongs to pooling, not to convolution; choose a pooling mode first"),
+        ({"mode": "max pooling", "global_pooling": True}, ("mode", "convolution"), "belongs to pooling"),
         ({"padding": "full"}, ("mode", "max pooling"), "pooling takes padding as one number"),
         ({}, ("output_padding", 1), "belongs to transposed convolution"),
         ({"mode": "transposed convolution"}, ("output_padding", 1), "must be smaller than stride"),
@@ -239,6 +244,34 @@ def test_the_description_is_the_repr_and_names_the_leftover():
         "Convolution: a 3 x 3 window with stride 3, padding 0 and dilation 1 over an input of 1 x 7 x 7 gives "
         "1 x 2 x 2 in 4 steps. Left over at the end: 1 of each axis."
     )
+
+
+def test_pooling_says_what_it_throws_away():
+    explorer = ConvolutionExplorer(mode="max pooling", input_size=12, kernel_size=2, stride=2)
+    explorer.input = np.arange(144.0).reshape(12, 12)
+    assert explorer.describe().endswith(
+        "144 numbers in, 36 out: 75 % fewer. 108 of the 144 are the largest of no window."
+    )
+    explorer.kernel_size = 1
+    explorer.stride = 3
+    assert explorer.describe().endswith(
+        "144 numbers in, 16 out: 88.9 % fewer. 128 of the 144 are the largest of no window."
+    )
+    explorer.mode = "average pooling"
+    assert explorer.describe().endswith("88.9 % fewer. 128 of the 144 lie in no window.")
+
+
+def test_global_pooling_is_one_window_whatever_the_sliders_say():
+    explorer = ConvolutionExplorer(mode="average pooling", source="photo", input_size=16, kernel_size=2, stride=2)
+    explorer.global_pooling = True
+    assert explorer.output.shape == (1, 1)
+    assert explorer.output.item() == explorer.input.mean()
+    assert explorer.code.endswith("y = F.adaptive_avg_pool2d(x, output_size=1)")
+    assert explorer.describe().startswith("Global average pooling: a 16 x 16 window")
+    explorer.mode = "L2-norm pooling"
+    assert explorer.output.item() == pytest.approx(np.sqrt((explorer.input**2).sum()))
+    explorer.global_pooling = False
+    assert explorer.output.shape == (8, 8)
 
 
 def test_the_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
