@@ -47,6 +47,8 @@ def show(value: Any) -> str:
         return repr(value)
     if isinstance(value, tuple) and all(isinstance(part, int) for part in value):
         return repr(value)
+    if isinstance(value, list) and any(isinstance(part, tuple) for part in value):
+        return repr(value)  # layers, as the learner would type them
     array = numbers(value)
     if array is None:
         return f"a {type(value).__name__}"

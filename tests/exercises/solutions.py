@@ -133,6 +133,138 @@ def number_of_weights(in_channels, size, out_channels, kernel_size, padding, sha
     return out_channels * out**2 * one_filter
 
 
+def conv_parameters(in_channels, out_channels, kernel_size, groups=1, bias=True):
+    one_filter = in_channels // groups * kernel_size**2
+    return out_channels * (one_filter + bias)
+
+
+def conv_mult_adds(in_channels, out_channels, kernel_size, size, stride=1, padding=0, groups=1):
+    out = (size + 2 * padding - kernel_size) // stride + 1
+    one_filter = in_channels // groups * kernel_size**2
+    return out * out * out_channels * one_filter
+
+
+def network_parameters(channels, image_size, num_classes):
+    total, side = 0, image_size
+    for layer in range(1, len(channels)):
+        total += channels[layer] * (3 * 3 * channels[layer - 1] + 1)
+        side //= 2
+    return total + num_classes * (channels[-1] * side * side + 1)
+
+
+def fullest_layer(channels, strides, size):
+    numbers = []
+    for maps, stride in zip(channels, strides, strict=True):
+        size = (size + 2 - 3) // stride + 1
+        numbers.append(maps * size * size)
+    return numbers.index(max(numbers))
+
+
+def largest_batch(parameters, activations, memory, optimizer_numbers):
+    fixed = 4 * parameters * (2 + optimizer_numbers)
+    return max(0, (memory - fixed) // (4 * activations))
+
+
+def widest_bottleneck(in_channels, out_channels, kernel_size, size, budget):
+    one_map = size * size * (in_channels + kernel_size**2 * out_channels)
+    return budget // one_map
+
+
+def separable_share(in_channels, out_channels, kernel_size):
+    full = kernel_size**2 * in_channels * out_channels
+    depthwise, pointwise = kernel_size**2 * in_channels, in_channels * out_channels
+    return (depthwise + pointwise) / full
+
+
+small_network = nn.Sequential(
+    nn.Conv2d(3, 16, 3, stride=2, padding=1),
+    nn.ReLU(),
+    nn.Conv2d(16, 16, 3, padding=1, groups=16),
+    nn.Conv2d(16, 32, 1),
+    nn.ReLU(),
+    nn.MaxPool2d(2),
+    nn.Conv2d(32, 32, 3, padding=1, groups=32),
+    nn.Conv2d(32, 64, 1),
+    nn.ReLU(),
+    nn.MaxPool2d(2),
+    nn.Conv2d(64, 64, 3, padding=1, groups=64),
+    nn.Conv2d(64, 64, 1),
+    nn.ReLU(),
+    nn.AdaptiveAvgPool2d(1),
+    nn.Flatten(),
+    nn.Linear(64, 10),
+)
+
+
+def pooled_size(size, kernel_size, stride, padding, ceil_mode):
+    room = size + 2 * padding - kernel_size
+    if not ceil_mode:
+        return room // stride + 1
+    windows = math.ceil(room / stride) + 1
+    if (windows - 1) * stride >= size + padding:
+        windows = windows - 1
+    return windows
+
+
+def l2_pool2d(image, kernel_size, stride):
+    height, width = image.shape
+    rows, columns = ((size - kernel_size) // stride + 1 for size in (height, width))
+    output = torch.zeros(rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            top, left = i * stride, j * stride
+            window = image[top : top + kernel_size, left : left + kernel_size]
+            output[i, j] = (window**2).sum().sqrt()
+    return output
+
+
+def max_pool_backward(image, gradient, kernel_size, stride):
+    result = torch.zeros_like(image)
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            top, left = i * stride, j * stride
+            window = image[top : top + kernel_size, left : left + kernel_size]
+            row, column = divmod(int(window.argmax()), kernel_size)
+            result[top + row, left + column] += gradient[i, j]
+    return result
+
+
+def seen_pixels(layers, position):
+    first = last = position
+    for kernel_size, stride, padding, dilation in reversed(layers):
+        first = first * stride - padding
+        last = last * stride - padding + dilation * (kernel_size - 1)
+    return first, last
+
+
+def first_to_see(layers, size):
+    field, jump = 1, 1
+    for number, (kernel_size, stride) in enumerate(layers, 1):
+        field += (kernel_size - 1) * jump
+        jump *= stride
+        if field >= size:
+            return number
+    return 0
+
+
+def branch_field(layers):
+    field, jump = 1, 1
+    for layer in layers:
+        branches = layer if isinstance(layer, list) else [[layer]]
+        widest = 0
+        for branch in branches:
+            grown, step = 0, jump
+            for kernel_size, stride in branch:
+                grown += (kernel_size - 1) * step
+                step *= stride
+            widest = max(widest, grown)
+        field, jump = field + widest, step
+    return field
+
+
+wide_stack = nn.Sequential(*[nn.Conv2d(1, 1, kernel_size=3, dilation=dilation) for dilation in (1, 2, 4, 8)])
+
+
 layer_shapes = {
     "c1": (6, 28, 28),
     "s2": (6, 14, 14),
@@ -195,6 +327,25 @@ CHAPTERS = {
         "conv_transpose2d",
         "number_of_weights",
     ],
+    "ch04": [
+        "conv_parameters",
+        "conv_mult_adds",
+        "network_parameters",
+        "fullest_layer",
+        "largest_batch",
+        "widest_bottleneck",
+        "separable_share",
+        "small_network",
+    ],
+    "ch03": [
+        "pooled_size",
+        "l2_pool2d",
+        "max_pool_backward",
+        "seen_pixels",
+        "first_to_see",
+        "branch_field",
+        "wide_stack",
+    ],
     "ch05": ["layer_shapes", "layer_parameters", "first_block", "lenet", "error_rate"],
 }
 
@@ -224,6 +375,26 @@ STARTERS = {
     "conv_transpose2d": "def conv_transpose2d(image, kernel, stride=1, padding=0):\n    return ...",
     "number_of_weights": """def number_of_weights(in_channels, size, out_channels, kernel_size, padding, shared):
     return ...""",
+    "conv_parameters": """def conv_parameters(in_channels, out_channels, kernel_size, groups=1, bias=True):
+    return ...""",
+    "conv_mult_adds": """def conv_mult_adds(
+    in_channels, out_channels, kernel_size, size, stride=1, padding=0, groups=1
+):
+    return ...""",
+    "network_parameters": "def network_parameters(channels, image_size, num_classes):\n    return ...",
+    "fullest_layer": "def fullest_layer(channels, strides, size):\n    return ...",
+    "largest_batch": "def largest_batch(parameters, activations, memory, optimizer_numbers):\n    return ...",
+    "widest_bottleneck": """def widest_bottleneck(in_channels, out_channels, kernel_size, size, budget):
+    return ...""",
+    "separable_share": "def separable_share(in_channels, out_channels, kernel_size):\n    return ...",
+    "small_network": "small_network = ...  # nn.Sequential",
+    "pooled_size": "def pooled_size(size, kernel_size, stride, padding, ceil_mode):\n    return ...",
+    "l2_pool2d": "def l2_pool2d(image, kernel_size, stride):\n    return ...",
+    "max_pool_backward": "def max_pool_backward(image, gradient, kernel_size, stride):\n    return ...",
+    "seen_pixels": "def seen_pixels(layers, position):\n    return ...  # (first, last)",
+    "first_to_see": "def first_to_see(layers, size):\n    return ...",
+    "branch_field": "def branch_field(layers):\n    return ...",
+    "wide_stack": "wide_stack = ...  # nn.Sequential of nn.Conv2d with one channel in and one out",
     "layer_shapes": """layer_shapes = {
     "c1": (6, 28, 28),
     "s2": ...,
@@ -280,6 +451,45 @@ HINTS = {
     "transposed_size": "size pixels make size - 1 steps. The last pixel writes a whole kernel. Then cut and add.",
     "conv_transpose2d": "Loop over the pixels of the input. Each adds (+=) itself times the kernel into the output.",
     "number_of_weights": "A filter has in_channels * kernel_size ** 2 weights. Unshared, every output has its own.",
+    "conv_parameters": (
+        "How many channels does one filter see when the input is split into groups? Count one filter with its bias, "
+        "then all filters."
+    ),
+    "conv_mult_adds": "How many places has a filter, along one side and in all? At each, each weight works once.",
+    "network_parameters": (
+        "Go through the pairs channels[0] to channels[1], channels[1] to channels[2], ... and halve the side (//) each "
+        "time. The linear layer sees channels[-1] * side * side numbers."
+    ),
+    "fullest_layer": "With padding 1 a side becomes (size - 1) // stride + 1. List channels * side * side.",
+    "largest_batch": (
+        "What is there once: 2 + optimizer_numbers numbers a parameter. What is there for each image: activations. "
+        "Four bytes each."
+    ),
+    "widest_bottleneck": "What do both convolutions cost for one map in the middle? Everything else is a division.",
+    "separable_share": "The depthwise step has in_channels filters of one slice. The other is a 1 x 1 convolution.",
+    "small_network": (
+        "Begin with stride 2: work falls with the area. Replace full 3 x 3 convolutions by groups=channels and a "
+        "1 x 1 convolution. End with nn.AdaptiveAvgPool2d(1), so that the linear layer is small."
+    ),
+    "pooled_size": (
+        "Without ceil_mode it is the formula of chapter 02. With it, round up; then ask where the last window begins: "
+        "at (windows - 1) * stride in the padded row. Behind the image it does not count."
+    ),
+    "l2_pool2d": "window ** 2 squares every number of a window; .sum() and .sqrt() do the rest.",
+    "max_pool_backward": (
+        "Start with zeros. For every window find the place of its largest number, divmod(int(window.argmax()), "
+        "kernel_size), and add the gradient of that window there."
+    ),
+    "seen_pixels": (
+        "In the last layer first = last = position. Which number of the layer below does a window start with, and with "
+        "which does it end?"
+    ),
+    "first_to_see": "Keep field and jump as in the chapter, and return as soon as the field is large enough.",
+    "branch_field": (
+        "For each branch count, from the present jump on, by how much it widens the field. Keep the largest. A branch "
+        "without layers widens it by 0."
+    ),
+    "wide_stack": "Each 3 x 3 layer has 9 weights and adds 2 * dilation pixels. 40 weights pay for four: 30 = 2 * 15.",
     "layer_shapes": "A 5 x 5 convolution takes 4 pixels off each side, 2 x 2 pooling halves it. c1 pads with 2.",
     "layer_parameters": (
         "A map of c1 has 5 * 5 weights and a bias. A map of s2 has a coefficient and a bias. c3 has 60 connections "
