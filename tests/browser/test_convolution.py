@@ -125,8 +125,10 @@ def test_arithmetic_code_and_words_agree_with_torch_on_320_random_settings(impor
     page = import_module(ConvolutionExplorer._esm)
     states = [{name: state_of(explorer)[name] for name in explorer.control_names()} for explorer in legal]
     theirs = page.evaluate(
-        """(states) => states.map((state) => ({ refusal: module.refusal(state), ...module.forward(module.windowed(state)),
-            size: module.sizes(module.windowed(state)).output, code: module.pytorch(state), words: module.describe(state),
+        """(states) => states.map((state) => ({
+            refusal: module.refusal(state), ...module.forward(module.windowed(state)),
+            size: module.sizes(module.windowed(state)).output,
+            code: module.pytorch(state), words: module.describe(state),
             same: JSON.stringify(module.complete(state, {}, {}).weight) === JSON.stringify(state.weight) }))""",
         [state | {"source": "own", "kernels": ["edited"] * state["out_channels"]} for state in states],
     )
