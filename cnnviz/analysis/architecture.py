@@ -95,8 +95,8 @@ class Architecture:
         """Say how many parts and layers there are, and what they cost."""
         top, layers = self.top, sum(not part.parts for part in self.parts.values())
         return (
-            f"{self.model}: {len(top.parts)} parts, {layers} layers and functions in all; {top.parameters:,} parameters, "
-            f"{top.mult_adds:,} mult-adds, {top.activation_bytes:,} bytes of activations."
+            f"{self.model}: {len(top.parts)} parts, {layers} layers and functions in all; {top.parameters:,} "
+            f"parameters, {top.mult_adds:,} mult-adds, {top.activation_bytes:,} bytes of activations."
         )
 
     def __repr__(self) -> str:
@@ -270,9 +270,10 @@ class _Builder:
                 parts.append(self._inner(inner, f"{name}.{inner_label}".lstrip("."), inner_label))
         idle = self._idle(one, module, name, labels)
         sums = {key: sum(getattr(part, key) for part in (*parts, *idle)) for key in SUMS}
+        inputs, outputs = (list(ports.get(one, {}).values()) for ports in (self.flow.inputs, self.flow.outputs))
         return Part(
             name, label, type(module).__name__, module,
-            **self._ends_of(list(self.flow.inputs.get(one, {}).values()), list(self.flow.outputs.get(one, {}).values())),
+            **self._ends_of(inputs, outputs),
             **dict.fromkeys(("kernel_size", "stride", "dilation", "groups")),
             **sums,
             runs=True,
@@ -294,7 +295,7 @@ class _Builder:
             inner.module if isinstance(inner, Run) else None,
             **self._ends_of(inputs, outputs),
             **{key: row and getattr(row, key) for key in slides},
-            **{key: row and getattr(row, key) or 0 for key in SUMS},
+            **{key: getattr(row, key) if row else 0 for key in SUMS},
             runs=True,
         )  # fmt: skip
 

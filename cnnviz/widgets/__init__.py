@@ -1,15 +1,19 @@
 """Controls around a picture: drawn in the browser where it can be, as PNG by Python where only it has the numbers."""
 
+from cnnviz.widgets.architecture import ArchitectureExplorer
 from cnnviz.widgets.channels import ChannelExplorer
 from cnnviz.widgets.convolution import ConvolutionExplorer
+from cnnviz.widgets.cost import CostExplorer
 from cnnviz.widgets.feature_maps import FeatureMapExplorer
 from cnnviz.widgets.filters import FilterExplorer
 from cnnviz.widgets.photo_filter import PhotoFilterExplorer
 from cnnviz.widgets.training_monitor import TrainingMonitor
 
 __all__ = [
+    "ArchitectureExplorer",
     "ChannelExplorer",
     "ConvolutionExplorer",
+    "CostExplorer",
     "FeatureMapExplorer",
     "FilterExplorer",
     "PhotoFilterExplorer",
