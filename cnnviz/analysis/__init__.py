@@ -12,6 +12,7 @@ from cnnviz.analysis.keras_parameters import Difference, KerasParameters, keras_
 from cnnviz.analysis.kernels import KERNELS, kernel
 from cnnviz.analysis.layer_table import LayerRow, LayerTable, Stage, layer_table
 from cnnviz.analysis.lectures import lecture_numbers
+from cnnviz.analysis.linear_field import LinearField, linear_field
 from cnnviz.analysis.noise import NOISES, NoiseRemoval, add_noise, noise_removal, psnr, rmse
 from cnnviz.analysis.photo import SAMPLES, photo
 from cnnviz.analysis.photo_filter import (
@@ -42,6 +43,7 @@ __all__ = [
     "KerasParameters",
     "LayerRow",
     "LayerTable",
+    "LinearField",
     "NoiseRemoval",
     "Part",
     "PhotoFilter",
@@ -65,6 +67,7 @@ __all__ = [
     "lecture_numbers",
     "lecture_statements",
     "leftover",
+    "linear_field",
     "median_filter",
     "noise_removal",
     "output_size",

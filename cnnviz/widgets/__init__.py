@@ -7,6 +7,7 @@ from cnnviz.widgets.cost import CostExplorer
 from cnnviz.widgets.feature_maps import FeatureMapExplorer
 from cnnviz.widgets.filters import FilterExplorer
 from cnnviz.widgets.photo_filter import PhotoFilterExplorer
+from cnnviz.widgets.receptive_field import ReceptiveFieldExplorer
 from cnnviz.widgets.training_monitor import TrainingMonitor
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "FeatureMapExplorer",
     "FilterExplorer",
     "PhotoFilterExplorer",
+    "ReceptiveFieldExplorer",
     "TrainingMonitor",
 ]

@@ -1,0 +1,249 @@
+// The drawing of ReceptiveFieldExplorer on its two canvases: the pyramid along one row of pixels, and the photo.
+
+const GUTTER = { left: 112, right: 80 }; // of the pyramid, for the names of the layers and for how many units are seen
+const PROFILE = 44; // pixels below the pyramid for the gradient along the row
+
+/** The pixels [from, to] of the image that are shown along an axis, before and beyond it where fields reach there. */
+export function shownPixels(state, levels) {
+  const { first, last } = levels[0];
+  if (state.zoom) {
+    const half = Math.max(6, 0.65 * (last - first + 1));
+    return [(first + last + 1) / 2 - half, (first + last + 1) / 2 + half];
+  }
+  // The overhang of the whole stack, so that nothing moves while layer and unit do; a wide one is cut.
+  const all = maps(state);
+  const ends = all.map(({ start, jump, size, side }) => start + (side - 1) * jump + size);
+  const far = Math.max(0, ...all.map(({ start }) => -start), ...ends.map((end) => end - state.image_size));
+  const over = Math.min(far, 0.2 * state.image_size);
+  return [-over, state.image_size + over];
+}
+
+/** Where the pyramid is drawn: x of a pixel's left edge, y of each level (0: pixels), height and width of its units. */
+export function pyramid(state, levels, width, height) {
+  const [from, to] = shownPixels(state, levels);
+  const scale = (width - GUTTER.left - GUTTER.right) / (to - from);
+  const count = state.layers.length;
+  const gap = (height - PROFILE - 64) / count;
+  return {
+    scale, gap, tall: Math.min(16, 0.5 * gap),
+    x: (pixel) => GUTTER.left + (pixel - from) * scale,
+    y: (level) => height - PROFILE - 34 - level * gap,
+  };
+}
+
+export function paintPyramid(context, { state, field, colours, width, height, row }) {
+  const levels = field.horizontal;
+  const plan = pyramid(state, levels, width, height);
+  const all = maps(state);
+  const middle = (map, unit) => plan.x(centreOf(map, unit));
+  const widthOf = (map, level) => (level === 0 ? plan.scale : Math.min(14, Math.max(1.2, 0.8 * map.jump * plan.scale)));
+  context.clearRect(0, 0, width, height);
+
+  context.save();
+  context.beginPath();
+  context.rect(GUTTER.left - 2, 0, width - GUTTER.left - GUTTER.right + 4, height);
+  context.clip();
+  paintCone(context, levels, plan, middle, widthOf, colours);
+  if (plan.scale * levels[0].jump >= 3) paintLines(context, state, levels, plan, middle, colours);
+  all.forEach((map, level) => {
+    const seen = levels[level];
+    const wide = widthOf(map, level);
+    const y = plan.y(level) - plan.tall / 2;
+    const most = (seen && Math.max(...seen.counts)) || 1;
+    const apart = map.jump * plan.scale >= 3;
+    for (let unit = 0; unit < map.side; unit++) {
+      const share = seen ? Math.sqrt(seen.counts[unit] / most) : 0;
+      const box = [middle(map, unit) - wide / 2, y, wide, plan.tall];
+      if (level === 0) {
+        context.globalAlpha = 1;
+        context.fillStyle = row(unit);
+        context.fillRect(...box);
+        continue;
+      }
+      context.globalAlpha = 1;
+      if (apart) {
+        context.fillStyle = colours.paper;
+        context.fillRect(...box);
+      }
+      if (share > 0) {
+        context.globalAlpha = 0.25 + 0.75 * share;
+        context.fillStyle = colours.output;
+        context.fillRect(...box);
+      }
+      context.globalAlpha = seen ? 1 : 0.6;
+      context.strokeStyle = colours.line;
+      context.lineWidth = 0.8;
+      if (apart) context.strokeRect(...box);
+    }
+    if (!apart && level > 0) context.strokeRect(middle(map, 0), y, middle(map, map.side - 1) - middle(map, 0), plan.tall);
+    if (seen) paintPadding(context, map, seen, level, y, plan, middle, wide, colours);
+  });
+  const top = levels.length - 1;
+  context.globalAlpha = 1;
+  context.strokeStyle = colours.ink;
+  context.lineWidth = 2.5;
+  const wide = widthOf(levels[top], top) + 3;
+  context.strokeRect(middle(levels[top], levels[top].first) - wide / 2, plan.y(top) - plan.tall / 2 - 1.5, wide, plan.tall + 3);
+  paintProfile(context, state, levels[0], plan, colours);
+  context.restore();
+  paintNames(context, state, levels, plan, width, colours);
+}
+
+function paintCone(context, levels, plan, middle, widthOf, colours) {
+  const edge = (map, level, unit, side) => [middle(map, unit) + (side * widthOf(map, level)) / 2, plan.y(level)];
+  const left = levels.map((map, level) => edge(map, level, map.first, -1));
+  const right = levels.map((map, level) => edge(map, level, map.last, 1));
+  context.beginPath();
+  [...left, ...right.reverse()].forEach(([x, y]) => context.lineTo(x, y));
+  context.closePath();
+  context.globalAlpha = 0.12;
+  context.fillStyle = colours.output;
+  context.fill();
+  context.globalAlpha = 0.8;
+  context.strokeStyle = colours.output;
+  context.lineWidth = 1.4;
+  context.stroke();
+}
+
+function paintLines(context, state, levels, plan, middle, colours) {
+  context.globalAlpha = 0.35;
+  context.strokeStyle = colours.output;
+  context.lineWidth = 0.8;
+  context.beginPath();
+  for (let level = levels.length - 1; level > 0; level--) {
+    const { kernel_size: k, stride: s, padding: p, dilation: d = 1 } = state.layers[level - 1];
+    for (let unit = levels[level].first; unit <= levels[level].last; unit++) {
+      if (!levels[level].counts[unit]) continue;
+      for (let tap = 0; tap < k; tap++) {
+        context.moveTo(middle(levels[level], unit), plan.y(level) + plan.tall / 2);
+        context.lineTo(middle(levels[level - 1], unit * s - p + tap * d), plan.y(level - 1) - plan.tall / 2);
+      }
+    }
+  }
+  context.stroke();
+}
+
+/** The zeros that padding adds, where the cone reaches them. */
+function paintPadding(context, map, { first, last }, level, y, plan, middle, wide, colours) {
+  if (map.jump * plan.scale < 3) return;
+  context.globalAlpha = 1;
+  context.strokeStyle = colours["soft-ink"];
+  context.lineWidth = 0.8;
+  context.setLineDash([2, 2]);
+  for (let unit = first; unit <= last; unit++) {
+    if (unit < 0 || unit >= map.side) context.strokeRect(middle(map, unit) - wide / 2, y, wide, plan.tall);
+  }
+  context.setLineDash([]);
+}
+
+/** Below the pixels: how wide the field is, and the root mean square gradient of each pixel of the row. */
+function paintProfile(context, state, { counts, first, last }, plan, colours) {
+  const top = plan.y(0) + plan.tall / 2 + 6;
+  const most = Math.max(...counts) || 1;
+  context.fillStyle = colours.weight;
+  counts.forEach((count, pixel) => {
+    context.fillRect(plan.x(pixel), top, plan.scale > 4 ? plan.scale - 1 : plan.scale + 0.5, PROFILE * Math.sqrt(count / most));
+  });
+  const y = top + PROFILE + 6;
+  context.strokeStyle = colours.ink;
+  context.lineWidth = 1.2;
+  context.beginPath();
+  for (const [from, to] of [[[plan.x(first), y - 4], [plan.x(first), y + 4]], [[plan.x(last + 1), y - 4], [plan.x(last + 1), y + 4]],
+    [[plan.x(first), y], [plan.x(last + 1), y]]]) {
+    context.moveTo(...from);
+    context.lineTo(...to);
+  }
+  context.stroke();
+}
+
+/** Left the layers, right how many of their units the chosen unit sees along the row. */
+function paintNames(context, state, levels, plan, width, colours) {
+  const text = (words, x, y, ink, weight = 400, align = "left") => {
+    context.font = `${weight} 11px ${colours.font}`;
+    context.fillStyle = colours[ink];
+    context.textAlign = align;
+    context.textBaseline = "middle";
+    context.globalAlpha = 1;
+    context.fillText(words, x, y, align === "left" ? GUTTER.left - 6 : GUTTER.right - 8);
+  };
+  ["pixels", ...state.layers.map((layer, index) => shortName(layer, index))].forEach((name, level) => {
+    const chosen = level === levels.length - 1;
+    text(name, 4, plan.y(level), level < levels.length ? "ink" : "soft-ink", chosen ? 700 : 400);
+  });
+  text("sees", width - GUTTER.right + 8, Math.max(8, plan.y(levels.length - 1) - Math.max(14, plan.tall)), "soft-ink");
+  levels.forEach(({ first, last }, level) => {
+    if (level === levels.length - 1) return;
+    const count = last - first + 1;
+    text(level === 0 ? `${count} pixel${count > 1 ? "s" : ""}` : `${count}`, width - GUTTER.right + 8, plan.y(level), "ink", level === 0 ? 700 : 400);
+  });
+  const y = plan.y(0) + plan.tall / 2 + 6;
+  text("gradient", 4, y + PROFILE / 3, "soft-ink");
+  text("(linear stack)", 4, y + PROFILE / 3 + 14, "soft-ink");
+}
+
+const shortName = ({ kind, kernel_size: k, stride, dilation = 1 }, index) =>
+  `${index + 1} ${kind.replace("average", "avg")} ${k}×${k}${stride > 1 ? ` /${stride}` : ""}${dilation > 1 ? ` d${dilation}` : ""}`;
+
+/** The photo, dark where the gradient is small; frames of the theoretical field and of 95 % of the squared gradient. */
+export function paintPhoto(context, { state, field, colours, side, pixels }) {
+  const [top, bottom] = shownPixels(state, field.vertical);
+  const [left] = shownPixels(state, field.horizontal);
+  const scale = side / (bottom - top);
+  const n = state.image_size;
+  const at = (row, column) => [(column - left) * scale, (row - top) * scale];
+  context.globalAlpha = 1;
+  context.fillStyle = colours.panel;
+  context.fillRect(0, 0, side, side);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(pixels, ...at(0, 0), n * scale, n * scale);
+  context.drawImage(shadow(field, n), ...at(0, 0), n * scale, n * scale);
+  context.strokeStyle = colours["soft-ink"];
+  context.lineWidth = 1;
+  context.strokeRect(...at(0, 0), n * scale, n * scale);
+  outlineMost(context, field, at);
+  const { size } = field.unit;
+  const box = [...at(field.vertical[0].first, field.horizontal[0].first), size * scale, size * scale];
+  for (const [style, thick] of [["#000000", 4.5], [THEORY, 2.5]]) {
+    context.strokeStyle = style;
+    context.lineWidth = thick;
+    context.strokeRect(...box);
+  }
+}
+
+const THEORY = "#ff9148"; // on a photo under a shadow, in both themes
+const MOST = "#ffffff";
+let shade = null; // one canvas and its pixels, used again and again
+
+function shadow({ rows, columns }, n) {
+  if (shade?.canvas.width !== n) {
+    const canvas = element("canvas", { width: n, height: n });
+    const context = canvas.getContext("2d");
+    shade = { canvas, context, image: context.createImageData(n, n) };
+  }
+  const roots = (counts) => { const most = Math.max(...counts) || 1; return counts.map((count) => Math.sqrt(count / most)); };
+  const [down, across] = [roots(rows), roots(columns)];
+  const bytes = shade.image.data;
+  for (let row = 0, to = 3; row < n; row++) {
+    for (let column = 0; column < n; column++, to += 4) bytes[to] = 205 * (1 - down[row] * across[column]);
+  }
+  shade.context.putImageData(shade.image, 0, 0);
+  return shade.canvas;
+}
+
+/** The border of the pixels that hold 95 % of the squared gradient. */
+function outlineMost(context, { rows, columns, least }, at) {
+  const inside = (row, column) => row >= 0 && column >= 0 && row < rows.length && column < columns.length && rows[row] * columns[column] >= least;
+  context.beginPath();
+  for (let row = 0; row <= rows.length; row++) {
+    for (let column = 0; column <= columns.length; column++) {
+      const here = inside(row, column);
+      if (here !== inside(row, column - 1)) { context.moveTo(...at(row, column)); context.lineTo(...at(row + 1, column)); }
+      if (here !== inside(row - 1, column)) { context.moveTo(...at(row, column)); context.lineTo(...at(row, column + 1)); }
+    }
+  }
+  for (const [style, thick] of [["#000000", 3], [MOST, 1.4]]) {
+    context.strokeStyle = style;
+    context.lineWidth = thick;
+    context.stroke();
+  }
+}
