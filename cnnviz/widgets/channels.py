@@ -1,4 +1,4 @@
-"""ChannelExplorer: which channels a filter reads in full, grouped, depthwise and 1x1 convolutions, and what it costs."""
+"""ChannelExplorer: which channels a filter reads in full, grouped, depthwise and 1x1 convolutions, and the cost."""
 
 from math import floor
 

@@ -25,5 +25,13 @@ function weightsFormula(layer, [channels]) {
   return `${layer.out_channels} · ${channels}${layer.groups > 1 ? `/${layer.groups}` : ""} · ${layer.kernel_size}²`;
 }
 
-/** All rows of a stack added up: "14² · 512 · 512/512 · 3² + 14² · 512 · 512 · 1²". */
-export const formulaOf = (rows, measure) => rows.map(FORMULAS[measure]).filter(Boolean).join(" + ") || "0";
+/** All rows of a stack added up: "14² · 512 · 512/512 · 3² + 14² · 512 · 512 · 1²"; layers alike are counted: "3 · (...)". */
+export function formulaOf(rows, measure) {
+  const alike = [];
+  for (const term of rows.map(FORMULAS[measure]).filter(Boolean)) {
+    if (alike.at(-1)?.term === term) alike.at(-1).times += 1;
+    else alike.push({ term, times: 1 });
+  }
+  const terms = alike.map(({ term, times }) => (times === 1 ? term : `${times} · ${term.includes("+") ? `(${term})` : term}`));
+  return terms.join(" + ") || "0";
+}
