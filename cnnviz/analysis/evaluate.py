@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnviz.analysis.hooks import check_module, untouched
+from cnnviz.analysis.losses import Loss, loss_function
 
 NOT_THE_LEARNERS = str(Path(__file__).parents[1]), str(Path(torch.__file__).parent)
 
@@ -19,7 +19,7 @@ NOT_THE_LEARNERS = str(Path(__file__).parents[1]), str(Path(torch.__file__).pare
 class Evaluation:
     """What a classifier made of labelled images."""
 
-    loss: float  # mean cross-entropy, nats
+    loss: float  # mean over the images: cross-entropy in nats, unless another loss was asked for
     error: dict[int, float]  # for each k, the fraction of images whose label is not among the k largest logits
     confusion: np.ndarray  # int64 [num_classes, num_classes], images by [true, predicted] class
     predictions: np.ndarray  # int64 [N], class of the largest logit
@@ -34,7 +34,13 @@ class Evaluation:
 
 
 def evaluate(
-    model: nn.Module, images: Tensor, labels: Tensor, *, topk: Sequence[int] = (1, 5), batch_size: int = 1000
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    topk: Sequence[int] = (1, 5),
+    loss: Loss | None = None,
+    batch_size: int = 1000,
 ) -> Evaluation:
     """Run a classifier over labelled images, in evaluation mode and without gradients; the model stays as it was.
 
@@ -43,6 +49,7 @@ def evaluate(
         images: float32 [N, C, H, W], normalised (`ImageSet.normalise`), on any device.
         labels: int64 [N], 0 to num_classes - 1.
         topk: the k of the errors; with no more than k classes the top-k error is 0.
+        loss: of each image, from logits and labels (`loss_function`); cross-entropy by default.
         batch_size: images at a time.
 
     Raises:
@@ -56,7 +63,7 @@ def evaluate(
     device = device_of(model)
     with untouched(model):
         parts = [
-            _evaluate_batch(model(x.to(device)), y.to(device), topk)
+            _evaluate_batch(model(x.to(device)), y.to(device), topk, loss or loss_function())
             for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True)
         ]
     losses, hits, predictions, classes = zip(*parts, strict=True)
@@ -70,12 +77,14 @@ def evaluate(
     )
 
 
-def _evaluate_batch(logits: Tensor, labels: Tensor, topk: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, int]:
+def _evaluate_batch(
+    logits: Tensor, labels: Tensor, topk: Sequence[int], loss: Loss
+) -> tuple[Tensor, Tensor, Tensor, int]:
     """Return the sum of the losses, the hits for each k, the predictions and the number of classes."""
     best = logits.topk(min(max(topk), logits.shape[1])).indices  # N, k, best first
     hit = best == labels[:, None]
     hits = torch.stack([hit[:, :k].sum() for k in topk])
-    return F.cross_entropy(logits, labels, reduction="sum"), hits, best[:, 0], logits.shape[1]
+    return loss(logits, labels).sum(), hits, best[:, 0], logits.shape[1]
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -67,8 +67,12 @@ class ImageSet:
         """Return uint8 images [..., C, H, W] as float32, `(images / 255 - mean) / std` channel by channel."""
         if images.dtype != torch.uint8:
             raise TypeError(f"images must be uint8 (0 to 255), not {images.dtype}; they may be normalised already")
-        mean, std = (moment.to(images.device)[:, None, None] for moment in (self.mean, self.std))
-        return (images.float() / 255 - mean) / std.clamp(min=1 / 255)  # a constant channel becomes 0, not NaN
+        return self.standardise(images.float() / 255)
+
+    def standardise(self, pixels: Tensor) -> Tensor:
+        """Return float32 images [..., C, H, W] from 0 to 1 as `(pixels - mean) / std`, channel by channel."""
+        mean, std = (moment.to(pixels.device)[:, None, None] for moment in (self.mean, self.std))
+        return (pixels - mean) / std.clamp(min=1 / 255)  # a constant channel becomes 0, not NaN
 
     def subset(self, train: int | None = None, test: int | None = None) -> "ImageSet":
         """Return the set with only `train` and `test` images, evenly spaced over the whole; None keeps all."""

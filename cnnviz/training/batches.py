@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnnviz.datasets import ImageSet
+from cnnviz.training.augmentation import Augmentation
 from cnnviz.training.recipe import Recipe
 
 
@@ -19,7 +20,7 @@ class Batches:
         # A view, no copy: every crop of every image, N, C, 2 * padding + 1, 2 * padding + 1, height, width.
         self._crops = padded.unfold(2, height, 1).unfold(3, width, 1)
         self._labels = data.y_train.to(device)
-        self._data, self._recipe = data, recipe
+        self._recipe, self._augmentation = recipe, Augmentation(data, recipe, device)
         self._starts = range(0, len(self._labels), recipe.batch_size)
         if len(self._starts) > 1 and len(self._labels) % recipe.batch_size == 1:
             self._starts = self._starts[:-1]  # batch normalisation cannot train on one image
@@ -34,10 +35,8 @@ class Batches:
         count, device, places = len(self._labels), self._labels.device, 2 * self._recipe.crop_padding + 1
         order = torch.randperm(count, generator=generator).to(device)
         rows, columns = torch.randint(places, (2, count), generator=generator).to(device)
-        mirrored = (torch.rand(count, generator=generator) < self._recipe.flip).to(device)
+        change = self._augmentation.epoch(generator)
         for start in self._starts:
             batch = slice(start, start + self._recipe.batch_size)
             images = self._crops[order[batch], :, rows[batch], columns[batch]]
-            if self._recipe.flip:
-                images = torch.where(mirrored[batch, None, None, None], images.flip(3), images)
-            yield self._data.normalise(images), self._labels[order[batch]]
+            yield change(images, batch), self._labels[order[batch]]

@@ -30,6 +30,14 @@ def as_device(device: str | torch.device | None) -> torch.device:
     return torch.device(device)
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Return whether the device multiplies bf16 numbers itself; where it does not, they are slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    found = torch.cpu.get_capabilities()
+    return device.type == "cpu" and bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
 def profile() -> str:
     """Return "quick" or "full": $CNNVIZ_PROFILE where it is set, else full with a CUDA device and quick without.
 

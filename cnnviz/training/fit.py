@@ -4,18 +4,17 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnviz.analysis.evaluate import check_fit, evaluate
+from cnnviz.analysis.evaluate import Evaluation, check_fit, evaluate
 from cnnviz.analysis.filters import is_convolution
 from cnnviz.analysis.hooks import same_random_numbers_after
 from cnnviz.datasets import ImageSet
 from cnnviz.training.batches import Batches
-from cnnviz.training.device import as_device
+from cnnviz.training.device import as_device, has_bf16
 from cnnviz.training.recipe import Recipe
 
 MOST_WEIGHTS = 20_000  # of a layer whose filters are kept at every epoch unless the caller chooses
@@ -27,10 +26,11 @@ class EpochRecord:
 
     epoch: int  # 0 to epochs
     epochs: int  # of the whole run
-    train_loss: float  # nats; mean over the epoch's batches, while the weights move (epoch 0: as test_loss)
+    train_loss: float  # the recipe's; mean over the epoch's batches, while the weights move (epoch 0: as test_loss)
     train_error: float  # fraction of the training images, likewise
-    test_loss: float  # nats; mean over the test images at the end of the epoch
-    test_error: float  # fraction of the test images
+    test_loss: float  # the recipe's (cross-entropy: nats, without smoothing); mean over the test images at the end
+    test_error: float  # fraction of the test images whose label has not the largest logit
+    test_top5_error: float  # fraction of the test images whose label is not among the five largest logits
     lr: float  # step size in the middle of the epoch
     seconds: float  # training and testing
     images_per_second: float  # training alone; 0 in epoch 0
@@ -53,17 +53,23 @@ def fit(
     device: str | torch.device | None = None,
     seed: int = 0,
     keep_filters: Sequence[str] | None = None,
+    compile: bool = False,
 ) -> "Run":
     """Return a run, an iterator that trains `model` one epoch for each record that is taken from it.
 
+    Where a batch does not fit into the device's memory it is split, which is said, and gradients are added up: the step
+    is that of the whole batch, but for the statistics of batch normalisation, which are those of the parts.
+
     Args:
-        model: takes images [N, C, H, W] of `data`, returns logits [N, num_classes]; goes to `device`, changes in place.
+        model: takes images [N, C, H, W] of `data`, returns logits [N, num_classes], in training mode also a tuple of
+            them: the network's own, then those of its auxiliary heads. Goes to `device`, changes in place.
         data: moved to `device` as uint8, normalised and augmented a batch at a time.
         recipe: the hyperparameters.
         device: cuda, mps or cpu; the best there is by default.
         seed: of the order of the images, their augmentation and dropout. On a processor the same seed and model give
             the same weights, bit for bit. The random state outside is left as it was.
         keep_filters: convolution layers whose filters each record keeps; by default all of at most 20,000 weights.
+        compile: train a program that torch.compile makes of the model: minutes to make, faster on a GPU.
 
     Raises:
         TypeError, ValueError: before training, where model and data do not fit, or a layer or device does not exist.
@@ -73,7 +79,7 @@ def fit(
         raise TypeError(f"fit takes a model, an ImageSet and a Recipe; data and recipe are {given}")
     for labels in (data.y_train, data.y_test):
         check_fit(model, data.normalise(data.x_test[:1]), labels, len(labels))
-    return Run(model, data, recipe, as_device(device), seed, _layers_to_keep(model, keep_filters))
+    return Run(model, data, recipe, as_device(device), seed, _layers_to_keep(model, keep_filters), compile)
 
 
 class Run(Iterator[EpochRecord]):
@@ -83,11 +89,15 @@ class Run(Iterator[EpochRecord]):
     resumes there, and on a processor ends with the weights that it would have had without the interruption.
     """
 
-    def __init__(self, model, data, recipe, device, seed, layers):
+    def __init__(self, model, data, recipe, device, seed, layers, compile):
         self.model, self.data, self.recipe, self.device, self.seed = model.to(device), data, recipe, device, seed
         self.note = data.note  # what must be said wherever the records are shown
         self.on_batch: Callable[[int, int], None] | None = None  # called with batches done and batches of this epoch
         self._layers = layers
+        self._network = torch.compile(self.model) if compile else self.model
+        self._loss, self._test_loss = recipe.loss_function(), replace(recipe, label_smoothing=0.0).loss_function()
+        self._bf16 = recipe.precision == "bf16" and has_bf16(device)
+        self._parts = 1  # of a batch; more where the device's memory is too small for a whole one
         self._batches = Batches(data, recipe, device)
         self._x_test, self._y_test = data.normalise(data.x_test.to(device)), data.y_test.to(device)
         self._optimizer = recipe.build_optimizer(model)
@@ -154,9 +164,9 @@ class Run(Iterator[EpochRecord]):
 
     def _first_record(self) -> EpochRecord:
         start = time.perf_counter()
-        test = evaluate(self.model, self._x_test, self._y_test, topk=(1,))
+        test = self._test(self._x_test, self._y_test)
         train_x = self.data.normalise(self.data.x_train[: len(self._x_test)])  # as many as in the test: enough
-        train = evaluate(self.model, train_x, self.data.y_train[: len(self._x_test)], topk=(1,))
+        train = self._test(train_x, self.data.y_train[: len(self._x_test)])
         return self._record(0, train.loss, train.error[1], test, time.perf_counter() - start, 0.0)
 
     def _train_and_test(self, epoch: int) -> EpochRecord | None:
@@ -166,32 +176,65 @@ class Run(Iterator[EpochRecord]):
         if trained is None:
             return None
         seconds = time.perf_counter() - start
-        test = evaluate(self.model, self._x_test, self._y_test, topk=(1,))
+        test = self._test(self._x_test, self._y_test)
         rate = len(self.data.x_train) / seconds
         return self._record(epoch, *trained, test, time.perf_counter() - start, rate)
+
+    def _test(self, images: Tensor, labels: Tensor) -> Evaluation:
+        return evaluate(self.model, images, labels, loss=self._test_loss)
 
     def _train(self, epoch: int) -> tuple[float, float] | None:
         """Train one epoch; return mean loss and error. Sums stay on the device: no batch waits for a number."""
         total, seen = len(self._batches), 0
         loss_sum = torch.zeros((), device=self.device)
         wrong = torch.zeros((), device=self.device, dtype=torch.int64)
+        losses = [record.train_loss for record in self._checkpoint["records"][1:]]
         self._optimizer.zero_grad()  # the learner may have called backward() before
         with _training_mode(self.model):
             for done, (images, labels) in enumerate(self._batches.epoch(self._epoch_seed(epoch)), 1):
-                self._set_lr(epoch - 1 + (done - 0.5) / total)
-                logits = self.model(images)
-                loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-                loss.backward()
+                for group in self._optimizer.param_groups:
+                    group["lr"] = self.recipe.lr_at(epoch - 1 + (done - 0.5) / total, losses)
+                batch_loss, batch_wrong = self._backward(images, labels)
+                if self.recipe.clip_norm:
+                    nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
                 self._optimizer.step()
                 self._optimizer.zero_grad()
-                loss_sum += loss.detach() * len(labels)
-                wrong += (logits.detach().argmax(1) != labels).sum()
+                loss_sum += batch_loss
+                wrong += batch_wrong
                 seen += len(labels)
                 if self.on_batch:
                     self.on_batch(done, total)
                 if self._stopping and done < total:
                     return None
         return loss_sum.item() / seen, wrong.item() / seen
+
+    def _backward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Leave the gradient of the batch's mean loss in the parameters; return sum of losses and number of errors."""
+        while True:
+            try:
+                pairs = zip(images.chunk(self._parts), labels.chunk(self._parts), strict=True)
+                results = [self._backward_part(*pair, len(labels)) for pair in pairs]
+                return tuple(map(sum, zip(*results, strict=True)))
+            except torch.OutOfMemoryError:
+                if self._parts >= len(labels):
+                    raise
+            self._optimizer.zero_grad()
+            self._parts *= 2
+            print(
+                f"A batch of {len(labels)} images does not fit into the memory of {self.device}: from here on it is "
+                f"split into {self._parts}. Gradients are added up; batch normalisation sees the parts."
+            )
+
+    def _backward_part(self, images: Tensor, labels: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
+            outputs = self._network(images)
+        logits, *auxiliary = (outputs,) if isinstance(outputs, Tensor) else outputs
+        losses = self._loss(logits.float(), labels)
+        total = losses.sum()
+        for other in auxiliary:
+            total = total + self.recipe.aux_weight * self._loss(other.float(), labels).sum()
+        (total / batch_size).backward()
+        return losses.detach().sum(), (logits.detach().argmax(1) != labels).sum()
 
     def _record(self, epoch, train_loss, train_error, test, seconds, images_per_second) -> EpochRecord:
         return EpochRecord(
@@ -201,7 +244,8 @@ class Run(Iterator[EpochRecord]):
             train_error=train_error,
             test_loss=test.loss,
             test_error=test.error[1],
-            lr=self.recipe.lr_at(max(0, epoch - 0.5)),
+            test_top5_error=test.error[5],
+            lr=self.recipe.lr_at(max(0, epoch - 0.5), [record.train_loss for record in self.records[1:]]),
             seconds=seconds,
             images_per_second=images_per_second,
             num_classes=self.data.num_classes,
@@ -210,10 +254,6 @@ class Run(Iterator[EpochRecord]):
                 for name in self._layers
             },
         )
-
-    def _set_lr(self, epoch: float) -> None:
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.recipe.lr_at(epoch)
 
     def _epoch_seed(self, epoch: int) -> int:
         """Return the seed of one epoch: nothing but run and epoch decides its random numbers, so resuming is exact."""

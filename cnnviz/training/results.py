@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cnnviz.files import whole_file
 from cnnviz.training.device import hardware
 from cnnviz.training.experiments import Cell, cells
 from cnnviz.training.fit import EpochRecord, Run
+from cnnviz.training.recipe import Recipe
 
 
 class Results:
@@ -22,14 +24,14 @@ class Results:
 
     def missing(self, planned: list[Cell]) -> list[Cell]:
         """Return those of `planned` that have no result, or only that of another recipe."""
-        return [cell for cell in planned if not any(_is_of(row, cell) for row in self._rows(cell))]
+        return [cell for cell in planned if not any(is_of(row, cell) for row in self._rows(cell))]
 
     def add(self, cell: Cell, run: Run) -> Path:
         """Write the result of a finished run into its table and drop its checkpoint; return the table's path."""
         plan = cells(cell.experiment, cell.scale)
-        rows = [row for row in self._rows(cell) if any(_is_of(row, other) for other in plan if other != cell)]
+        rows = [row for row in self._rows(cell) if any(is_of(row, other) for other in plan if other != cell)]
         rows.append(_row(cell, run))
-        rows.sort(key=lambda row: next(place for place, other in enumerate(plan) if _is_of(row, other)))
+        rows.sort(key=lambda row: next(place for place, other in enumerate(plan) if is_of(row, other)))
         planned = {"cells_planned": len(plan), "seeds_planned": len({other.seed for other in plan})}
         table = {"experiment": cell.experiment, "scale": cell.scale, **planned, "cells": rows}
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -70,8 +72,9 @@ class Results:
         return json.loads(path.read_text("utf-8"))["cells"] if path.exists() else []
 
 
-def _is_of(row: dict, cell: Cell) -> bool:
-    return all(row[key] == value for key, value in cell.key().items())
+def is_of(row: dict, cell: Cell) -> bool:
+    """Return whether a row is this cell's; what a recipe did not have when it was written had its default."""
+    return {key: row[key] for key in cell.key()} | {"recipe": asdict(Recipe(**row["recipe"]))} == cell.key()
 
 
 def _identity(cell: Cell, run: Run) -> dict:

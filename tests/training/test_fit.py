@@ -1,7 +1,10 @@
 """The training loop against a plain torch loop, and its promises: repeatable, resumable, and nothing else changed."""
 
+import copy
 import math
 import traceback
+from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import torch
@@ -9,8 +12,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnnviz.analysis import evaluate
+from cnnviz.analysis.losses import LOSSES
 from cnnviz.datasets import ImageSet, load_dataset
-from cnnviz.models import lenet5, lenet5_1998
+from cnnviz.models import create_model, lenet5, lenet5_1998
 from cnnviz.training import Recipe, fit
 from cnnviz.training.fit import _own_random_numbers
 
@@ -388,6 +392,160 @@ def test_label_smoothing_and_adamw_are_used(data):
         for options in ({}, {"label_smoothing": 0.5}, {"optimizer": "adamw"})
     )
     assert len({plain, smooth, adamw}) == 3
+
+
+# Losses, auxiliary heads, long gradients, plateaus, and batches that do not fit into the memory
+
+
+class TwoHeads(nn.Module):
+    """In training mode logits and those of an auxiliary head on the same features; logits alone otherwise."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head, self.aux = nn.Flatten(), nn.Linear(784, 10), nn.Linear(784, 10)
+
+    def forward(self, x):
+        x = self.body(x)
+        return (self.head(x), self.aux(x)) if self.training else self.head(x)
+
+
+def plain_loop(model, data, loss, step=lambda model: None, **options):
+    """The weights after one epoch of plain SGD on the batches of epoch 1."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, **options)
+    order = torch.randperm(200, generator=torch.Generator().manual_seed(1))
+    for batch in order.split(50):
+        optimizer.zero_grad()
+        loss(model(data.normalise(data.x_train[batch])), data.y_train[batch]).backward()
+        step(model)
+        optimizer.step()
+    return weights(model)
+
+
+PLAIN = Recipe(epochs=1, batch_size=50, lr=0.05, momentum=0.0, schedule="constant")
+
+
+def test_the_loss_of_an_auxiliary_head_is_added_with_its_weight_and_recorded_without(data):
+    torch.manual_seed(0)
+    ours = TwoHeads()
+    plain = copy.deepcopy(ours).train()
+    [_, record] = fit(ours, data, replace(PLAIN, aux_weight=0.25), device="cpu")
+    seen = []
+
+    def loss(outputs, labels):
+        main, aux = (F.cross_entropy(logits, labels) for logits in outputs)
+        seen.append(main.item())
+        return main + 0.25 * aux
+
+    torch.testing.assert_close(weights(ours), plain_loop(plain, data, loss), rtol=1e-4, atol=1e-6)
+    assert record.train_loss == pytest.approx(sum(seen) / 4, rel=1e-4)
+
+
+def test_googlenet_trains_with_both_of_its_auxiliary_heads(data):
+    with torch.random.fork_rng(devices=[]):
+        model = create_model("googlenet", small=True, width=0.25, num_classes=10, in_channels=3)
+    colour = F.interpolate(data.x_train[:16].float(), 32).byte().expand(-1, 3, -1, -1)
+    few = ImageSet("few", colour, data.y_train[:16], colour, data.y_train[:16], data.class_names)
+    before = {name: parameter.clone() for name, parameter in model.named_parameters() if name.startswith("aux")}
+    list(fit(model, few, replace(PLAIN, batch_size=16, lr=0.01), device="cpu"))
+    assert before
+    assert all(not torch.equal(model.get_parameter(name), old) for name, old in before.items())
+
+
+def test_a_longer_gradient_is_cut_to_clip_norm_over_all_weights(data):
+    ours, plain = network(dropout=0), network(dropout=0)
+    list(fit(ours, data, replace(PLAIN, clip_norm=0.1), device="cpu"))
+
+    def cut(model):
+        length = torch.cat([parameter.grad.flatten() for parameter in model.parameters()]).norm()
+        assert length > 0.1
+        for parameter in model.parameters():
+            parameter.grad *= 0.1 / length
+
+    torch.testing.assert_close(weights(ours), plain_loop(plain.train(), data, F.cross_entropy, cut))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_trains_and_is_the_recorded_one(data, name):
+    groups = ((0, 1, 2, 3, 4), (5, 6, 7, 8, 9)) if name == "two_level" else ()
+    recipe = Recipe(epochs=6, batch_size=20, lr=2e-3, loss=name, groups=groups, optimizer="adamw")
+    model = network(dropout=0)
+    records = list(fit(model, data, recipe, device="cpu"))
+    assert records[-1].test_loss < 0.8 * records[0].test_loss
+    assert records[-1].test_error < 0.5
+    x = data.normalise(data.x_test)
+    with torch.no_grad():
+        expected = recipe.loss_function()(model.eval()(x), data.y_test).mean().item()
+    assert records[-1].test_loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_top5_error_is_the_share_of_labels_outside_the_five_largest_logits(data):
+    model = network(dropout=0)
+    record = list(fit(model, data, PLAIN, device="cpu"))[-1]
+    with torch.no_grad():
+        best = model.eval()(data.normalise(data.x_test)).topk(5).indices
+    assert record.test_top5_error == pytest.approx((best != data.y_test[:, None]).all(1).float().mean().item())
+    assert record.test_top5_error < record.test_error
+
+
+def test_on_a_plateau_lr_falls_and_an_interrupted_run_falls_at_the_same_epochs(data):
+    recipe = Recipe(epochs=8, batch_size=200, lr=1e-9, momentum=0.0, schedule="plateau", patience=1)
+    run = fit(network(dropout=0), data, recipe, device="cpu")
+    records = list(run)
+    assert [record.lr for record in records[1:]] == pytest.approx([1e-9] * 3 + [1e-10] * 2 + [1e-11] * 2 + [1e-12])
+    again = fit(network(dropout=0), data, recipe, device="cpu")
+    for _ in range(5):
+        next(again)
+    resumed = fit(network(dropout=0), data, recipe, device="cpu")
+    resumed.load_state_dict(again.state_dict())
+    assert [record.lr for record in resumed] == [record.lr for record in records[5:]]
+
+
+class Hungry(nn.Module):
+    """Runs out of memory with more than `room` images."""
+
+    def __init__(self, room):
+        super().__init__()
+        self.layers, self.room, self.seen = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), room, []
+
+    def forward(self, x):
+        if self.training and len(x) > self.room:
+            raise torch.OutOfMemoryError("no room")
+        self.seen.append(len(x))
+        return self.layers(x)
+
+
+def test_a_batch_that_does_not_fit_into_the_memory_is_split_and_the_step_is_the_same(data, capsys):
+    torch.manual_seed(0)
+    hungry = Hungry(room=20)
+    modest = copy.deepcopy(hungry)
+    modest.room = 1000
+    few, all_ = (fit(model, data, PLAIN, device="cpu") for model in (hungry, modest))
+    records = [list(run)[-1] for run in (few, all_)]
+    torch.testing.assert_close(weights(hungry), weights(modest))
+    assert records[0].train_loss == pytest.approx(records[1].train_loss, rel=1e-5)
+    said = capsys.readouterr().out
+    assert said.count("does not fit into the memory of cpu") == 2
+    assert "from here on it is split into 4." in said
+    assert sum(size for size in hungry.seen if size <= 20) >= 200
+
+
+def test_a_single_image_that_does_not_fit_is_an_error(data, capsys):
+    with pytest.raises(torch.OutOfMemoryError):
+        list(fit(Hungry(room=0), data, PLAIN, device="cpu"))
+
+
+def test_bf16_is_used_where_the_device_has_it_and_only_in_multiplications(data, monkeypatch):
+    monkeypatch.setattr(import_module("cnnviz.training.fit"), "has_bf16", lambda device: True)
+    model, seen = network(dropout=0), []
+    model[0].register_forward_hook(lambda module, inputs, output: seen.append((module.training, output.dtype)))
+    records = list(fit(model, data, replace(PLAIN, precision="bf16"), device="cpu"))
+    assert {(True, torch.bfloat16), (False, torch.float32)} == set(seen)
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+    assert records[-1].train_loss < records[0].train_loss
+    monkeypatch.setattr(import_module("cnnviz.training.fit"), "has_bf16", lambda device: False)
+    seen.clear()
+    list(fit(network(dropout=0), data, replace(PLAIN, precision="bf16"), device="cpu"))
+    assert torch.bfloat16 not in {dtype for _, dtype in seen}
 
 
 def test_the_note_of_the_data_comes_along(data):
