@@ -3,6 +3,7 @@
 from cnnviz.training.device import best_device, profile
 from cnnviz.training.fit import EpochRecord, Run, fit
 from cnnviz.training.recipe import Recipe
+from cnnviz.training.recipes import RECIPES
 from cnnviz.training.summary import summary
 
-__all__ = ["EpochRecord", "Recipe", "Run", "best_device", "fit", "profile", "summary"]
+__all__ = ["RECIPES", "EpochRecord", "Recipe", "Run", "best_device", "fit", "profile", "summary"]
