@@ -16,5 +16,5 @@ cnnviz.figures    numbers in, a figure out: `plot_feature_maps`, `plot_filters`,
                   `plot_learning_curves`, `montage`; moving: `convolution`; colours: `style`
 cnnviz.widgets    controls around a picture: `ConvolutionExplorer`, `PhotoFilterExplorer`, `TrainingMonitor`,
                   `FeatureMapExplorer`, `FilterExplorer`
-cnnviz.exercises  checks of the learner's answers, one module a chapter: `ch01`, `ch02`, `ch05`
+cnnviz.exercises  checks of the learner's answers, one module a chapter: `ch01`, `ch02`, `ch03`, `ch05`
 """

@@ -5,8 +5,8 @@ wrong and the first case that shows it.
 
 - ``ch01`` images and filters: grey from colour, a box kernel, a filter with loops, edge magnitude, a border
 - ``ch02`` convolution arithmetic: sizes, leftovers, paddings, convolution and pooling with loops, counting weights
-- ``ch04`` counting the cost: parameters, mult-adds and memory of layers and networks, designs under a budget
 - ``ch03`` pooling and receptive fields: ceil mode, L2 pooling, the way back, what a number sees, branches, a wide stack
+- ``ch04`` counting the cost: parameters, mult-adds and memory of layers and networks, designs under a budget
 - ``ch05`` LeNet: shapes and parameters of its layers, its first block, the whole network, the error rate
 
 ``check`` is how they work; an exercise is one function ``check_<noun>`` in its chapter's module.
