@@ -7,6 +7,7 @@ from cnnviz.figures.filters import plot_filters
 from cnnviz.figures.learning_curves import plot_learning_curves
 from cnnviz.figures.montage import montage, png
 from cnnviz.figures.photo import plot_landscape, plot_photos
+from cnnviz.figures.receptive_field import plot_receptive_field
 
 __all__ = [
     "ConvolutionAnimation",
@@ -20,5 +21,6 @@ __all__ = [
     "plot_layers",
     "plot_learning_curves",
     "plot_photos",
+    "plot_receptive_field",
     "png",
 ]
