@@ -2,6 +2,7 @@
 
 from math import floor
 
+import torch
 import traitlets
 from torch import nn
 
@@ -106,7 +107,7 @@ class ChannelExplorer(Explorer):
     @property
     def table(self) -> LayerTable:
         """What the model costs."""
-        with self._lock:
+        with self._lock, torch.device("meta"):
             return layer_table(self.model, (self.in_channels, self.size, self.size))
 
     @property
@@ -123,7 +124,9 @@ class ChannelExplorer(Explorer):
         with self._lock:
             inputs, outputs, groups, k, size = (*self._numbers().values(), self.size)
             table = self.table
-            full = layer_table(nn.Conv2d(inputs, outputs, k, padding=k // 2, bias=self.bias), (inputs, size, size))
+            with torch.device("meta"):
+                layer = nn.Conv2d(inputs, outputs, k, padding=k // 2, bias=self.bias)
+            full = layer_table(layer, (inputs, size, size))
             if self.kind == SEPARABLE:
                 how = f"a {k} x {k} filter for each channel, then {outputs} filters of 1 x 1"
                 first, last = 0, inputs - 1

@@ -1,0 +1,42 @@
+"""A widget on a blank page, with its style sheet and a model that nobody else has."""
+
+import json
+
+MOUNT = """(text) => {
+    const { state, width, css } = JSON.parse(text), listeners = {};
+    window.state = state;
+    window.model = {
+        get: (name) => state[name],
+        set: (name, value) => { state[name] = value; (listeners[`change:${name}`] ?? []).forEach((call) => call()); },
+        save_changes: () => {}, off: () => {},
+        on: (event, call) => { (listeners[event] ??= []).push(call); },
+    };
+    document.body.innerHTML = `<style>${css}</style><div id="widget" style="width: ${width}px"></div>`;
+    module.default.render({ model: window.model, el: document.getElementById("widget") });
+}"""
+# The picture is painted, and the model is told: at the latest 100 ms after the change.
+TOLD = "() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => setTimeout(done)), 120))"
+PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+NAMELESS = """() => [...document.querySelectorAll("input, select, button, [tabindex]")]
+    .filter((node) => !node.labels?.length && !node.getAttribute("aria-label") && !node.textContent)
+    .map((node) => node.outerHTML)"""
+
+
+def state_of(explorer):
+    """Everything that the browser is told."""
+    return explorer.get_state(explorer._own_traits())
+
+
+def mount(page, explorer, width=1080):
+    """Put the explorer on a page that has its module; wait until it is painted."""
+    page.evaluate(MOUNT, json.dumps({"state": state_of(explorer), "width": width, "css": explorer._css}))
+    page.evaluate(PAINTED)
+
+
+def tell(page, explorer):
+    """Hand the explorer's present state to the mounted widget, as Python would."""
+    page.evaluate(
+        "(text) => { Object.assign(window.state, JSON.parse(text)); model.set('bias', window.state.bias); }",
+        json.dumps(state_of(explorer)),
+    )
+    page.evaluate(PAINTED)
