@@ -29,7 +29,7 @@ function render({ model, el }) {
   function update(changes) {
     const wanted = { ...state, ...changes, ...("preset" in changes ? presets[changes.preset] : {}) };
     const reason = wanted.layers === state.layers && wanted.image_size === state.image_size ? null : refused(wanted);
-    write(message, reason ? `not possible: ${reason}` : "");
+    write(message, reason ? `not possible: ${numbered(reason)}` : "");
     if (reason) return paint();
     if ("preset" in changes) anchor = [0.5, 0.5];
     const before = state;
@@ -52,6 +52,8 @@ function render({ model, el }) {
     button({ name: "add conv", label: "Add convolution", onClick: () => add({ kind: "conv", kernel_size: 3, stride: 1, padding: 0, dilation: 1 }) }),
     button({ name: "add pool", label: "Add max pooling", onClick: () => add({ kind: "max pool", kernel_size: 2, stride: 2, padding: 0 }) }),
   ];
+  /** The table counts layers from 1, Python's words from 0. */
+  const numbered = (reason) => reason.replace(/^layer (\d+)/, (_, index) => `layer ${Number(index) + 1}`);
   function add(layer) {
     const before = state.layers.length;
     update({ layers: [...state.layers, layer] });
@@ -205,8 +207,13 @@ function render({ model, el }) {
       row.remove.set({ disabled: count === 1 });
     });
   }
-  /** The smallest image that the layers fit on. */
+  /** The smallest image that the layers fit on, found again when a layer changes. */
+  let limits = null;
   function sizeLimits() {
+    if (limits?.layers !== state.layers) limits = { layers: state.layers, found: smallest() };
+    return limits.found;
+  }
+  function smallest() {
     let [low, high] = [LIMITS.image_size[0], state.image_size];
     const reason = refused({ ...state, image_size: low });
     if (!reason) return {};
@@ -214,7 +221,8 @@ function render({ model, el }) {
       const middle = (low + high) >> 1;
       if (refused({ ...state, image_size: middle })) low = middle; else high = middle;
     }
-    return { low: high, why: { low: `stops at ${high}: on ${high - 1} pixels ${refused({ ...state, image_size: high - 1 })}` } };
+    const [layer] = numbered(refused({ ...state, image_size: high - 1 })).split(" (");
+    return { low: high, why: { low: `stops at ${high}: ${layer} needs as many pixels` } };
   }
 
   function draw() {

@@ -45,39 +45,7 @@ export function paintPyramid(context, { state, field, colours, width, height, ro
   context.clip();
   paintCone(context, levels, plan, middle, widthOf, colours);
   if (plan.scale * levels[0].jump >= 3) paintLines(context, state, levels, plan, middle, colours);
-  all.forEach((map, level) => {
-    const seen = levels[level];
-    const wide = widthOf(map, level);
-    const y = plan.y(level) - plan.tall / 2;
-    const most = (seen && Math.max(...seen.counts)) || 1;
-    const apart = map.jump * plan.scale >= 3;
-    for (let unit = 0; unit < map.side; unit++) {
-      const share = seen ? Math.sqrt(seen.counts[unit] / most) : 0;
-      const box = [middle(map, unit) - wide / 2, y, wide, plan.tall];
-      if (level === 0) {
-        context.globalAlpha = 1;
-        context.fillStyle = row(unit);
-        context.fillRect(...box);
-        continue;
-      }
-      context.globalAlpha = 1;
-      if (apart) {
-        context.fillStyle = colours.paper;
-        context.fillRect(...box);
-      }
-      if (share > 0) {
-        context.globalAlpha = 0.25 + 0.75 * share;
-        context.fillStyle = colours.output;
-        context.fillRect(...box);
-      }
-      context.globalAlpha = seen ? 1 : 0.6;
-      context.strokeStyle = colours.line;
-      context.lineWidth = 0.8;
-      if (apart) context.strokeRect(...box);
-    }
-    if (!apart && level > 0) context.strokeRect(middle(map, 0), y, middle(map, map.side - 1) - middle(map, 0), plan.tall);
-    if (seen) paintPadding(context, map, seen, level, y, plan, middle, wide, colours);
-  });
+  all.forEach((map, level) => paintLevel(context, { map, level, seen: levels[level], plan, middle, wide: widthOf(map, level), colours, row }));
   const top = levels.length - 1;
   context.globalAlpha = 1;
   context.strokeStyle = colours.ink;
@@ -87,6 +55,32 @@ export function paintPyramid(context, { state, field, colours, width, height, ro
   paintProfile(context, state, levels[0], plan, colours);
   context.restore();
   paintNames(context, state, levels, plan, width, colours);
+}
+
+/** The units of one map: filled by how many paths lead to them; with borders where they stand apart. */
+function paintLevel(context, { map, level, seen, plan, middle, wide, colours, row }) {
+  const y = plan.y(level) - plan.tall / 2;
+  const left = (unit) => middle(map, unit) - wide / 2;
+  const apart = map.jump * plan.scale >= 3;
+  const borders = new Path2D();
+  if (level > 0 && apart) for (let unit = 0; unit < map.side; unit++) borders.rect(left(unit), y, wide, plan.tall);
+  else borders.rect(left(0), y, left(map.side - 1) + wide - left(0), plan.tall);
+  context.globalAlpha = 1;
+  context.fillStyle = colours.paper;
+  if (apart) context.fill(borders);
+  const most = (seen && Math.max(...seen.counts)) || 1;
+  for (let unit = 0; unit < map.side; unit++) {
+    const share = seen ? Math.sqrt(seen.counts[unit] / most) : 0;
+    if (level > 0 && share === 0) continue;
+    context.globalAlpha = level === 0 ? 1 : 0.25 + 0.75 * share;
+    context.fillStyle = level === 0 ? row(unit) : colours.output;
+    context.fillRect(left(unit), y, level === 0 ? wide + 0.5 : wide, plan.tall); // pixels leave no seams
+  }
+  context.globalAlpha = seen ? 1 : 0.6;
+  context.strokeStyle = colours.line;
+  context.lineWidth = 0.8;
+  context.stroke(borders);
+  if (seen) paintPadding(context, map, seen, y, plan, middle, wide, colours);
 }
 
 function paintCone(context, levels, plan, middle, widthOf, colours) {
@@ -124,7 +118,7 @@ function paintLines(context, state, levels, plan, middle, colours) {
 }
 
 /** The zeros that padding adds, where the cone reaches them. */
-function paintPadding(context, map, { first, last }, level, y, plan, middle, wide, colours) {
+function paintPadding(context, map, { first, last }, y, plan, middle, wide, colours) {
   if (map.jump * plan.scale < 3) return;
   context.globalAlpha = 1;
   context.strokeStyle = colours["soft-ink"];
@@ -232,15 +226,24 @@ function shadow({ rows, columns }, n) {
 
 /** The border of the pixels that hold 95 % of the squared gradient. */
 function outlineMost(context, { rows, columns, least }, at) {
-  const inside = (row, column) => row >= 0 && column >= 0 && row < rows.length && column < columns.length && rows[row] * columns[column] >= least;
   context.beginPath();
-  for (let row = 0; row <= rows.length; row++) {
-    for (let column = 0; column <= columns.length; column++) {
-      const here = inside(row, column);
-      if (here !== inside(row, column - 1)) { context.moveTo(...at(row, column)); context.lineTo(...at(row + 1, column)); }
-      if (here !== inside(row - 1, column)) { context.moveTo(...at(row, column)); context.lineTo(...at(row, column + 1)); }
+  // An edge stands where one of two neighbours is inside; edges in a line are drawn as one.
+  const along = (lines, places, to) => {
+    for (let line = 0; line <= lines.length; line++) {
+      const [one, two] = [lines[line - 1] ?? 0, lines[line] ?? 0];
+      if (one === 0 && two === 0) continue;
+      for (let place = 0, from = -1; place <= places.length; place++) {
+        const edge = place < places.length && (one * places[place] >= least) !== (two * places[place] >= least);
+        if (edge && from < 0) from = place;
+        if (edge || from < 0) continue;
+        context.moveTo(...to(line, from));
+        context.lineTo(...to(line, place));
+        from = -1;
+      }
     }
-  }
+  };
+  along(rows, columns, at);
+  along(columns, rows, (column, row) => at(row, column));
   for (const [style, thick] of [["#000000", 3], [MOST, 1.4]]) {
     context.strokeStyle = style;
     context.lineWidth = thick;
