@@ -5,7 +5,7 @@ import inspect
 import linecache
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from torch import Tensor, nn
 
@@ -53,6 +53,7 @@ class Part:
     receptive_field: Shape | None  # pixels of the image that one number of the (first) output sees; None: not known
     jump: tuple[float, ...] | None  # pixels from one to the next
     runs: bool  # whether it runs in evaluation mode
+    again: bool = False  # whether the same module ran before
     parts: tuple["Part", ...] = ()
     edges: tuple[Edge, ...] = ()
 
@@ -129,7 +130,11 @@ def architecture(model: nn.Module, input_size: InputSize = None) -> Architecture
 
 def source(module: nn.Module | type) -> str | None:
     """Return the source text of a module's class, also of one from a notebook's cell; None where there is none."""
-    cls = module if isinstance(module, type) else type(module)
+    return _source(module if isinstance(module, type) else type(module))
+
+
+@cache  # torch's files are long, and every network has the same layers
+def _source(cls: type) -> str | None:
     try:
         return inspect.getsource(cls)
     except (OSError, TypeError):  # of a cell: its methods still know from which
@@ -256,10 +261,11 @@ class _Builder:
         self.rows = {id(run): row for run, row in zip(record.runs, rows, strict=False)}
         self.left = list(rows[len(record.runs) :])  # parameters that nothing used
         self.sees, self.flow = sees, flow
+        self.ran: set[nn.Module] = set()
 
     def part(self, one: Pass, module: nn.Module, name: str, label: str) -> Part:
         """Return the part that a pass is, with all that ran within it and what of it did not run."""
-        edges = self.flow.edges.get(one, {})
+        edges, again = self.flow.edges.get(one, {}), self._again(module)
         linked = {end for source, target, _ in edges for end in (source, target)}
         parts, numbers, labels = [], {}, set()
         for number, inner in enumerate(one.parts):
@@ -277,6 +283,7 @@ class _Builder:
             **dict.fromkeys(("kernel_size", "stride", "dilation", "groups")),
             **sums,
             runs=True,
+            again=again,
             parts=(*parts, *idle),
             edges=tuple(
                 Edge(numbers.get(source, source), numbers.get(target, target), shape)
@@ -297,7 +304,14 @@ class _Builder:
             **{key: row and getattr(row, key) for key in slides},
             **{key: getattr(row, key) if row else 0 for key in SUMS},
             runs=True,
+            again=isinstance(inner, Run) and self._again(inner.module),
         )  # fmt: skip
+
+    def _again(self, module: nn.Module | None) -> bool:
+        """Return whether a module has been here before."""
+        before = module is not None and module in self.ran
+        self.ran.add(module)
+        return before
 
     def _ends_of(self, inputs: list[Tensor], outputs: list[Tensor]) -> dict:
         field = self.sees.get(id(outputs[0])) if outputs else None

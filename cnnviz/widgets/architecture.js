@@ -56,8 +56,10 @@ export function selectedText(network, part) {
     `${grouped(sums[1])} mult-adds (${percent(sums[1], top.sums[1])}), ${megabytes(sums[2])} of activations (${percent(sums[2], top.sums[2])}).`;
 }
 
-/** What a box stands for, costs of all of a folded row together. */
-export const sumsOf = (network, { part, count }) => typeOf(network, part).sums.map((sum) => sum * count);
+/** What a box stands for: the costs of all that it folds together. */
+export function sumsOf(network, { all }) {
+  return [0, 1, 2, 3].map((i) => all.reduce((sum, part) => sum + typeOf(network, part).sums[i], 0));
+}
 
 /** The rows of the panel for a part: [what, text]. */
 export function facts(network, part, row = null) {
@@ -69,12 +71,12 @@ export function facts(network, part, row = null) {
   return [
     ["in", type.runs ? shapesText(type.in) : "does not run in evaluation mode"],
     ["out", type.runs ? shapesText(type.out) : "–"],
-    ["settings", type.settings && type.parts.length === 0 ? `${type.kind}(${type.settings})` : type.parts.length ? `${type.parts.length} parts` : "–"],
     ["receptive field", type.runs ? seen : "–"],
-    ["parameters", grouped(type.sums[0]) + share(0)],
+    ["parameters", grouped(type.sums[0]) + share(0) + (type.again ? "; counted where it ran first" : "")],
     ["mult-adds", grouped(type.sums[1]) + share(1)],
     ["activations", `${grouped(type.sums[2])} bytes${share(2)}`],
     ["kept for backward", `${grouped(type.sums[3])} bytes${share(3)}`],
+    [type.parts.length ? "parts" : "settings", type.parts.length ? String(type.parts.length) : type.settings ? `${type.kind}(${type.settings})` : "–"],
     ["identical", row ? `${row.length} in a row, ${row[0].label} to ${row.at(-1).label}: together ${quantity(type.sums[0] * row.length)} parameters, ${quantity(type.sums[1] * row.length)} mult-adds` : "–"],
   ];
 }
@@ -125,7 +127,7 @@ function render({ model, el }) {
   /** One network: its title, where we are in it, the picture, the panel. */
   function makeSide(network, side) {
     const unfolded = new Set();
-    const title = element("div", { class: "cnnviz-architecture-title" });
+    const title = element("strong"), totals = element("span");
     const trail = element("nav", { class: "cnnviz-architecture-trail", "aria-label": `where in ${network.model}` });
     const drawing = element("svg", { class: "cnnviz-architecture-drawing", "aria-hidden": "true" });
     const bars = element("svg", { class: "cnnviz-architecture-bars", "aria-hidden": "true" });
@@ -138,7 +140,7 @@ function render({ model, el }) {
     }, sheet, bars);
     const panel = element("div", { class: "cnnviz-architecture-panel" });
     const top = topOf(network);
-    let plan = null, planned = "", hovered = null, shownPanel = null, rows = null, lines = null;
+    let plan = null, planned = "", hovered = null, shownPanel = null, rows = null, lines = null, lit = null;
 
     const boxOf = (name) => plan.boxes.find(({ parts }) => parts.some((part) => part.name === name)) ?? null;
     function hit(event) {
@@ -220,7 +222,7 @@ function render({ model, el }) {
       plan.room = room;
       plan.columns = columnsFor(plan, room, shownMeasures(state.measure).length);
       const space = room - plan.columns.width - 34;
-      plan.scale = Math.max(0.8, Math.min(1, space / plan.width));
+      plan.scale = Math.max(0.7, Math.min(1, space / plan.width));
       return true;
     }
 
@@ -233,11 +235,17 @@ function render({ model, el }) {
       })) drawing.setAttribute(name, value);
       const boxes = plan.boxes.map(drawBox), isFrame = (_, i) => plan.boxes[i].style === "frame";
       rows = element("g");
-      lines = element("g", {}, ...plan.edges.map(drawEdge));
-      drawing.replaceChildren(rows, ...boxes.filter(isFrame), lines, ...boxes.filter((_, i) => !isFrame(_, i)), ...plan.ends.map(drawEnd), ...plan.boxes.filter(({ tag: text }) => text).map(drawTag));
+      // What several edges share is drawn once; those of a marked box are drawn upon it
+      const arrows = plan.edges.filter(({ arrow }) => arrow).map(arrowOf);
+      lines = element("g", { class: "cnnviz-edges" },
+        element("path", { d: [...new Set(plan.edges.flatMap(({ points }) => piecesOf(points)))].join("") }),
+        element("path", { class: "cnnviz-arrow", d: [...new Set(arrows)].join("") }));
+      lit = element("g", { class: "cnnviz-lit" });
+      drawing.replaceChildren(rows, ...boxes.filter(isFrame), lines, lit, ...boxes.filter((_, i) => !isFrame(_, i)), ...plan.ends.map(drawEnd), ...plan.boxes.filter(({ tag: text }) => text).map(drawTag));
       sheet.style.width = `${plan.room - plan.columns.width - 18}px`;
       drawBars(most);
-      write(title, `${network.model}: ${quantity(typeOf(network, top).sums[0])} parameters, ${quantity(typeOf(network, top).sums[1])} mult-adds, ${quantity(typeOf(network, top).sums[2], "B")} of activations`);
+      write(title, network.model);
+      write(totals, `${quantity(typeOf(network, top).sums[0])} parameters, ${quantity(typeOf(network, top).sums[1])} mult-adds, ${quantity(typeOf(network, top).sums[2], "B")} of activations`);
       const path = [part];
       while (path[0].name !== "") path.unshift(find(network, parentOf(path[0].name)));
       const steps = path.map((step) => element("button", {
@@ -281,15 +289,9 @@ function render({ model, el }) {
         element("rect", { x: -6, y: -6, width: 14, height: 14, rx: 7 }),
         element("path", { d: plus ? "M-2.5 1H4.5M1 -2.5V4.5" : "M-2.5 1H4.5" }));
     }
-    const drawTag = (box) => element("text", { class: "cnnviz-shape", x: (box.x + box.w / 2).toFixed(1), y: (box.y + box.h + 12).toFixed(1), "text-anchor": "middle", text: box.tag });
+    const drawTag = (box) => element("text", { class: "cnnviz-shape", x: box.tagX.toFixed(1), y: (box.y + box.h + 12).toFixed(1), "text-anchor": "middle", text: box.tag });
     const drawEnd = (end) => element("text", { class: "cnnviz-shape cnnviz-end", x: end.x.toFixed(1), y: (end.y + (end.side === "in" ? 11 : 10)).toFixed(1), "text-anchor": "middle", text: end.side === "in" ? end.text : "" });
-    function drawEdge(edge) {
-      const [x, y] = edge.points.at(-1);
-      const node = element("g", { class: "cnnviz-edge" }, element("path", { d: pathOf(edge.points) }));
-      if (edge.arrow) node.append(element("path", { class: "cnnviz-arrow", d: `M${x.toFixed(1)} ${y.toFixed(1)}l-3 -6h6z` }));
-      edge.node = node;
-      return node;
-    }
+    const arrowOf = ({ points }) => `M${points.at(-1)[0].toFixed(1)} ${points.at(-1)[1].toFixed(1)}l-3 -6h6z`;
 
     function drawBars(most) {
       const { columns, scale } = plan, measures = shownMeasures(state.measure);
@@ -328,16 +330,14 @@ function render({ model, el }) {
         node.classList.toggle("cnnviz-chosen", node.dataset.part === names[0]);
         node.classList.toggle("cnnviz-hovered", node.dataset.part === names[1]);
       }
-      for (const edge of plan.edges) {
-        const lit = names.some((name) => name !== undefined && (edge.from === name || edge.to === name));
-        edge.node.classList.toggle("cnnviz-lit", lit);
-        if (lit) lines.append(edge.node);
-      }
+      const near = plan.edges.filter(({ from, to }) => names.some((name) => name !== undefined && (from === name || to === name)));
+      lit.replaceChildren(element("path", { d: near.flatMap(({ points }) => piecesOf(points)).join("") }),
+        element("path", { class: "cnnviz-arrow", d: near.filter(({ arrow }) => arrow).map(arrowOf).join("") }));
     }
 
     function fillPanel() {
       const name = state[trait(side, "selected")];
-      const part = find(network, name) ?? top;
+      const part = find(network, name || state[trait(side, "part")]);
       const box = name === "" ? null : boxOf(name), key = JSON.stringify([part.name, box?.count, box?.unfoldedFirst]);
       if (key === shownPanel) return;
       shownPanel = key;
@@ -357,7 +357,7 @@ function render({ model, el }) {
     }
 
     const node = element("section", { class: "cnnviz-architecture-side", "aria-label": network.model },
-      title, trail, element("div", { class: "cnnviz-architecture-header" }, heads), frame);
+      element("div", { class: "cnnviz-architecture-title" }, title, ": ", totals), trail, element("div", { class: "cnnviz-architecture-header" }, heads), frame);
     return {
       root: node, panel, frame, network, lay, draw, highlight, fillPanel, reveal,
       get plan() { return plan; },
@@ -401,7 +401,8 @@ function render({ model, el }) {
 /** Where the bars stand: their width, with names before them where a row has several. */
 export function columnsFor(plan, room, count) {
   const names = plan.bands.some(({ boxes }) => boxes.length > 1) ? (room > 700 ? 92 : 62) : 0;
-  const cell = Math.round(Math.max(58, Math.min(count === 1 ? 240 : 132, (room * 0.44 - names) / count - 8)));
+  const free = Math.max(room * 0.3, Math.min(room * 0.44, room - 40 - plan.width)) - names; // a wide picture leaves less
+  const cell = Math.round(Math.max(58, Math.min(count === 1 ? 240 : 132, free / count - 8)));
   // Beside the bar stands its number; where there is no room, upon it
   return { names, cell, bar: cell >= 96 ? cell - 54 : cell, width: names + count * (cell + 8) + 6, at: (i) => names + 4 + i * (cell + 8) };
 }
@@ -425,7 +426,7 @@ export function neighbour(boxes, now, dx, dy) {
 export function pointedText(network, box) {
   const sums = sumsOf(network, box), { kind, runs } = typeOf(network, box.part);
   const name = box.count > 1 ? `${box.part.name} … ${box.parts.at(-1).label} (${box.count} × ${kind})` : `${box.part.name} (${kind})`;
-  const costs = `${quantity(sums[0])} parameters, ${quantity(sums[1])} mult-adds, ${quantity(sums[2], "B")} of activations`;
+  const costs = `${box.all.length > box.count ? `all ${box.all.length} of them ` : ""}${quantity(sums[0])} parameters, ${quantity(sums[1])} mult-adds, ${quantity(sums[2], "B")} of activations`;
   return `${name}: ${costs}${runs ? "" : "; does not run in evaluation mode"}`;
 }
 

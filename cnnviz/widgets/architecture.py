@@ -132,7 +132,7 @@ def _megabytes(number: int) -> str:
 
 
 def _shapes(shapes: tuple) -> str:
-    return " and ".join(" × ".join(map(str, _without_batch(shape))) for shape in shapes) or "nothing"
+    return " and ".join(" × ".join(map(str, _without_batch(shape))) or "one number" for shape in shapes) or "nothing"
 
 
 def _without_batch(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -150,16 +150,16 @@ def _network(shown: Architecture) -> dict:
         shapes = [tuple(map(_without_batch, shapes)) for shapes in (part.input_shapes, part.output_shapes)]
         window = (part.kernel_size, part.stride, part.dilation, part.groups)
         sums = (part.parameters, part.mult_adds, part.activation_bytes, part.kept_bytes)
-        key = (part.kind, cls, part.settings, *shapes, window, sums, part.runs, inner, edges)
+        key = (part.kind, cls, part.settings, *shapes, window, sums, part.runs, part.again, inner, edges)
         if key not in known:
             known[key] = len(types)
             if cls and cls not in sources:
                 sources[cls] = {"name": f"{cls.__module__}.{cls.__qualname__}", "text": source(cls)}
             names = ("kind", "settings", "in", "out", "kernel", "stride", "dilation", "groups")
             values = (part.kind, part.settings, *shapes, *window)
-            number = list(sources).index(cls) if cls else None
-            more = {"sums": sums, "runs": part.runs, "parts": inner, "edges": edges, "source": number}
-            types.append(dict(zip(names, values, strict=True)) | more)
+            names += ("sums", "runs", "again", "parts", "edges", "source")
+            values += (sums, part.runs, part.again, inner, edges, list(sources).index(cls) if cls else None)
+            types.append(dict(zip(names, values, strict=True)))
         return known[key]
 
     root = type_of(shown.top)

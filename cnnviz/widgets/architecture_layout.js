@@ -4,14 +4,14 @@ const LOOK = {
   title: "600 12px", note: "11px", label: "10.5px", // fonts; the family is the page's
   line: 24, pill: 20, block: 36, // heights of a box: one line, a function, two lines
   header: 22, padding: 10, // of the frame around the parts of an opened box
-  across: 14, lane: 9, // from box to box in a row, from edge to edge
-  gap: 12, wide: 24, tag: 15, // from row to row: edges straight down, edges that bend; what a shape takes
+  across: 12, lane: 8, // from box to box in a row, from edge to edge
+  gap: 12, wide: 20, tag: 15, // from row to row: edges straight down, edges that bend; what a shape takes
   bar: 15, // height of a bar
   widest: 250, widestBlock: 140,
 };
 
-/** "256 × 56 × 56" */
-export const shapeText = (shape) => shape.map(String).join(" × ");
+/** "256 × 56 × 56"; without any dimension it is one number. */
+export const shapeText = (shape) => shape.join(" × ") || "one number";
 
 /** The instance of a part: which type it is, its name, and where its fields stand. */
 const instance = (type, name, label, index) => ({ type, name, label, index });
@@ -173,7 +173,9 @@ export function settle(wanted, weights, apart) {
   return blocks.flatMap(({ sum, weight, count }) => Array(count).fill(sum / weight)).map((place, i) => place + offsets[i]);
 }
 
-function weightedMedian(pairs) {
+/** The middle of the places, by their weights; their mean where all weigh the same. */
+function middleOf(pairs) {
+  if (new Set(pairs.map(([, weight]) => weight)).size === 1) return pairs.reduce((sum, [place]) => sum + place, 0) / pairs.length;
   pairs.sort((a, b) => a[0] - b[0]);
   const half = pairs.reduce((sum, [, weight]) => sum + weight, 0) / 2;
   let sum = 0;
@@ -191,15 +193,20 @@ function weightedMedian(pairs) {
  * A band: { y, h, boxes }: what the bars stand for, and where.
  */
 export function layOut(network, part, { depth = 1, unfolded = new Set(), textWidth }) {
-  return arrange(network, part, { level: 1, depth, unfolded, textWidth });
+  return arrange(network, part, { level: 1, depth, unfolded, textWidth, copies: [part] });
 }
 
 function arrange(network, part, options) {
   const { level, depth, unfolded, textWidth } = options;
   const graph = nodesOf(network, part, { unfolded, alike: level > 1 });
+  // Within an opened row of like parts, a box stands for the corresponding parts of all of them
+  const copies = options.copies.map((copy) => partsOf(network, copy));
+  let from = 0;
   const nodes = graph.nodes.map((node) => {
     const [first] = node.parts, type = typeOf(network, first);
-    return { ...node, part: first, type, count: node.parts.length, open: level < depth && type.parts.length > 0, real: true };
+    const all = copies.flatMap((inner) => inner.slice(from, from + node.parts.length));
+    from += node.parts.length;
+    return { ...node, part: first, all, type, count: node.parts.length, open: level < depth && type.parts.length > 0, real: true };
   });
   const ends = new Map(); // of the part itself: -1 is the first input or output
   const edges = graph.edges.map(([source, target, shape]) => {
@@ -229,7 +236,7 @@ function arrange(network, part, options) {
 
   measure(network, rows, options);
   for (const node of inputs) if (level === 1) Object.assign(node, { h: LOOK.tag, w: textWidth(shapeText(node.shape), LOOK.label) + 8 });
-  tag(nodes, edges, textWidth);
+  tag(nodes, edges, level, textWidth);
 
   // An edge over several rows gets a lane in each; edges of the same tensor share their lanes
   const lanes = new Map(), hops = [];
@@ -254,7 +261,7 @@ function arrange(network, part, options) {
   }
   uncross(rows, near);
   across(rows, near, edges);
-  const height = down(rows, edges, level);
+  const height = down(rows, edges);
   const left = Math.min(...rows.flat().map(({ x, w }) => x - w / 2));
   const right = Math.max(...rows.flat().map(({ x, w }) => x + w / 2));
   for (const node of rows.flat()) node.x -= left;
@@ -271,19 +278,18 @@ function measure(network, rows, options) {
       const { part, type, count } = node;
       const times = count > 1 ? ` × ${count}` : "";
       node.title = count > 1 ? `${part.label} … ${node.parts.at(-1).label}` : part.label;
-      node.note = (type.source !== null ? noteOf(network, part) : "") + (type.runs ? "" : type.parts.length ? "" : " (does not run)");
+      node.note = type.source === null ? "" : type.runs ? noteOf(network, part) + (type.again ? ", again" : "") : "does not run";
       node.family = familyOf(type);
       if (node.open) {
-        node.inner = arrange(network, part, { ...options, level: level + 1 });
+        node.inner = arrange(network, part, { ...options, level: level + 1, copies: node.all });
         node.style = "frame";
         node.note = (type.kind === "Sequential" ? "" : type.kind) + times;
         const head = titleWidth(node.title) + noteWidth(node.note) + 3 * LOOK.padding;
         node.w = Math.max(node.inner.width + 2 * LOOK.padding, Math.min(head, LOOK.widest));
         node.note = cut(node.note, Math.max(0, node.w - titleWidth(node.title) - 3 * LOOK.padding), noteWidth);
         node.title = cut(node.title, node.w - 2 * LOOK.padding, titleWidth);
-        node.h = LOOK.header + node.inner.height + LOOK.padding;
-        node.shift = (node.w - node.inner.width) / 2;
-      } else if (type.source === null) {
+        node.h = LOOK.header + node.inner.height;
+      } else if (type.source === null || type.kind === "Identity") {
         Object.assign(node, { style: "pill", note: times.trim() ? times.trim() : "", h: LOOK.pill });
         node.w = titleWidth(node.title) + (node.note ? noteWidth(node.note) + 8 : 0) + 22;
       } else if (boxes.length === 1) {
@@ -293,7 +299,7 @@ function measure(network, rows, options) {
         Object.assign(node, { style: "block", note: node.note + times, h: LOOK.block });
         node.title = cut(node.title, LOOK.widestBlock, titleWidth);
         node.note = cut(node.note, LOOK.widestBlock, noteWidth);
-        node.w = Math.max(48, titleWidth(node.title) + 18, noteWidth(node.note) + 16);
+        node.w = Math.max(48, titleWidth(node.title) + 16, noteWidth(node.note) + 14);
       }
     }
   }
@@ -305,6 +311,10 @@ function measure(network, rows, options) {
     node.title = cut(node.title, widest - 20, titleWidth);
     node.note = cut(node.note, Math.max(0, widest - titleWidth(node.title) - 34), noteWidth);
   }
+  const frames = rows.filter((row) => row.filter(({ real }) => real).length === 1).flat().filter(({ style }) => style === "frame");
+  const broad = Math.max(0, ...frames.map(({ w }) => w));
+  for (const node of frames) if (node.w > 0.5 * broad) node.w = broad;
+  for (const node of rows.flat()) if (node.style === "frame") node.shift = (node.w - node.inner.width) / 2;
   // Several boxes in a row: a bar for each
   for (const row of rows) {
     const boxes = row.filter(({ real }) => real);
@@ -313,15 +323,16 @@ function measure(network, rows, options) {
   }
 }
 
-/** The boxes of a row that have a bar: those that cost something, or its only one. */
-const bandBoxes = (boxes) => (boxes.length > 1 ? boxes.filter(({ type }) => type.sums.some((sum) => sum > 0)) : boxes);
+/** The boxes of a row that have a bar: those that cost something. */
+const bandBoxes = (boxes) => boxes.filter(({ type }) => type.sums.some((sum) => sum > 0));
 
 /** The shape that leaves a box stands under it, where it is not the shape that enters. */
-function tag(nodes, edges, textWidth) {
+function tag(nodes, edges, level, textWidth) {
   for (const node of nodes) {
-    const out = [...new Set(edges.filter(({ from }) => from === node).map(({ shape }) => shapeText(shape)))];
+    const leaving = edges.filter(({ from, to }) => from === node && (level === 1 || !to.end)); // else it stands under the frame
+    const out = [...new Set(leaving.map(({ shape }) => shapeText(shape)))];
     const into = new Set(edges.filter(({ to }) => to === node).map(({ shape }) => shapeText(shape)));
-    node.tag = out.length && !(out.length === 1 && into.size === 1 && into.has(out[0])) ? out.slice(0, 2).join(", ") + (out.length > 2 ? " …" : "") : "";
+    node.tag = out.length && (node.open || !(out.length === 1 && into.size === 1 && into.has(out[0]))) ? out.slice(0, 2).join(", ") + (out.length > 2 ? " …" : "") : "";
     if (node.tag) node.w2 = textWidth(node.tag, LOOK.label) + 8;
   }
 }
@@ -380,7 +391,8 @@ function across(rows, near, edges) {
   }
   const bends = (a, b) => { // how far b should stand from a for a straight edge
     const [out, into] = ports.get(a)?.get(b) ?? [0, 0];
-    return (a.lane ? 0 : out) - (b.lane ? 0 : into);
+    const modest = (offset) => (Math.abs(offset) > 40 ? 0 : offset); // large frames stand one below the other
+    return (a.lane ? 0 : modest(out)) - (b.lane ? 0 : modest(into));
   };
   const pull = (a, b) => (a.lane && b.lane ? 8 : a.lane || b.lane ? 1 : 3);
   for (const row of rows) {
@@ -388,19 +400,16 @@ function across(rows, near, edges) {
     row.forEach((node, i) => { x += i ? apart(row[i - 1], node) : 0; node.x = x; });
     row.forEach((node) => { node.x -= x / 2; });
   }
-  for (let turn = 0; turn < 24; turn++) {
+  for (let turn = 0; turn < 25; turn++) { // the last one downwards: what is below follows what is above
     const walk = turn % 2 ? [...rows].reverse() : rows;
     for (const row of walk) {
       const wanted = row.map((node) => {
         const { up, down: below } = near.get(node);
-        const one = turn < 20 ? (turn % 2 ? below : up) : null;
-        const places = [
-          ...(one === below ? [] : up.map((other) => [other.x + bends(other, node), pull(other, node)])),
-          ...(one === up ? [] : below.map((other) => [other.x - bends(node, other), pull(node, other)])),
-        ];
-        return places.length ? weightedMedian(places) : node.x;
+        const places = turn % 2 ? below.map((other) => [other.x - bends(node, other), pull(node, other)]) :
+          up.map((other) => [other.x + bends(other, node), pull(other, node)]);
+        return places.length ? middleOf(places) : node.x;
       });
-      const weights = row.map((node) => (node.lane ? 1 : 2));
+      const weights = row.map((node) => (node.lane ? 1 : 1000)); // boxes stay in line, lanes give way
       const x = settle(wanted, weights, row.slice(1).map((node, i) => apart(row[i], node)));
       row.forEach((node, i) => { node.x = x[i]; });
     }
@@ -408,7 +417,7 @@ function across(rows, near, edges) {
 }
 
 /** Set every y, the top of a node, and where the edges end; return the height. */
-function down(rows, edges, level) {
+function down(rows, edges) {
   let y = 0;
   rows.forEach((row, r) => {
     row.top = y;
@@ -426,14 +435,12 @@ function down(rows, edges, level) {
     y = row.bottom;
     if (r + 1 < rows.length) {
       const leaving = edges.filter(({ stops }) => stops.some((stop, i) => stop.row === r && i + 1 < stops.length));
-      const bent = leaving.some(({ stops, from, to, ...edge }) => {
-        const i = stops.findIndex((stop) => stop.row === r);
-        const out = i === 0 ? port(from, "out", { ...edge, from, to }) : 0;
-        const into = i + 2 === stops.length ? port(to, "in", { ...edge, from, to }) : 0;
-        return Math.abs(stops[i].x + out - stops[i + 1].x - into) > 3;
-      });
-      const inner = level > 1 && rows[r].every(({ end }) => end === "in") ? 2 : 0;
-      y += (bent ? LOOK.wide : LOOK.gap) - inner;
+      const bend = Math.max(0, ...leaving.map((edge) => {
+        const i = edge.stops.findIndex((stop) => stop.row === r), last = i + 2 === edge.stops.length;
+        const out = i === 0 ? port(edge.from, "out", edge) : 0, into = last ? port(edge.to, "in", edge) : 0;
+        return Math.abs(edge.stops[i].x + out - edge.stops[i + 1].x - into);
+      }));
+      y += bend > 3 ? LOOK.wide + Math.min(16, bend / 15) : LOOK.gap;
     }
   });
   return y;
@@ -447,15 +454,16 @@ function collect(network, rows, edges, { width, height, inputs, outputs, level }
     const opened = inRow.length === 1 && inRow[0].style === "frame";
     for (const node of inRow) {
       const box = {
-        part: node.part, parts: node.parts, count: node.count, unfoldedFirst: node.unfoldedFirst, style: node.style, family: node.family,
+        part: node.part, parts: node.parts, all: node.all, count: node.count, unfoldedFirst: node.unfoldedFirst, style: node.style, family: node.family,
         title: node.title, note: node.note, tag: node.tag, runs: node.type.runs, closed: !node.open && node.type.parts.length > 0,
+        tagX: node.x + (node.inner?.outputs.length ? port(node, "out", { shape: node.inner.outputs[0].shape }) : 0),
         level, x: node.x - node.w / 2, y: node.y, w: node.w, h: node.h,
       };
       node.box = box;
       boxes.push(box);
       if (!node.inner) continue;
       const move = [box.x + node.shift, node.y + LOOK.header];
-      boxes.push(...node.inner.boxes.map((inner) => ({ ...inner, x: inner.x + move[0], y: inner.y + move[1], within: inner.within ?? box })));
+      boxes.push(...node.inner.boxes.map((inner) => ({ ...inner, x: inner.x + move[0], tagX: inner.tagX + move[0], y: inner.y + move[1], within: inner.within ?? box })));
       lines.push(...node.inner.edges.map((edge) => ({ ...edge, points: edge.points.map(([x, y]) => [x + move[0], y + move[1]]) })));
       if (opened) bands.push(...node.inner.bands.map((band) => ({ ...band, y: band.y + move[1] })));
     }
@@ -485,16 +493,11 @@ function collect(network, rows, edges, { width, height, inputs, outputs, level }
   return { width, height, boxes, edges: lines, bands, ends, inputs, outputs };
 }
 
-/** An edge as a path: straight through rows, bent between them. */
-export function pathOf(points) {
-  let path = `M${points[0][0].toFixed(1)} ${points[0][1].toFixed(1)}`;
-  for (let i = 1; i < points.length; i++) {
-    const [[x0, y0], [x1, y1]] = [points[i - 1], points[i]];
-    if (Math.abs(x0 - x1) < 0.5) path += `L${x1.toFixed(1)} ${y1.toFixed(1)}`;
-    else {
-      const middle = ((y0 + y1) / 2).toFixed(1);
-      path += `C${x0.toFixed(1)} ${middle} ${x1.toFixed(1)} ${middle} ${x1.toFixed(1)} ${y1.toFixed(1)}`;
-    }
-  }
-  return path;
+/** An edge as pieces of a path: straight through rows, bent between them. */
+export function piecesOf(points) {
+  return points.slice(1).map(([x1, y1], i) => {
+    const [x0, y0] = points[i], middle = ((y0 + y1) / 2).toFixed(1), [from, to] = [x0.toFixed(1), x1.toFixed(1)];
+    const bend = from === to ? "L" : `C${from} ${middle} ${to} ${middle} `;
+    return `M${from} ${y0.toFixed(1)}${bend}${to} ${y1.toFixed(1)}`;
+  });
 }
