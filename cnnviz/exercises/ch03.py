@@ -23,8 +23,8 @@ from cnnviz.exercises.ch03_answers import (
 from cnnviz.exercises.check import Mistake, Verdict, cases, compare, fail, whole_numbers
 from cnnviz.exercises.verdict import show
 
-LARGEST_STACK = 40  # weights; nine 3 x 3 layers have 81, three 7 x 7 layers 147
-WIDE = {"field": 31, "jump": 1, "pixels that count": 31 * 31}
+LARGEST_STACK = 40  # weights: four 3 x 3 layers
+WIDE = {"field": 41, "jump": 1, "pixels that count": 41 * 41}  # doubled dilations reach 31, tripled ones 81
 START = "Windows start stride pixels apart, whatever their size; they may overlap."
 JUMP = "A layer adds (kernel_size - 1) times the jump before it; only then the stride multiplies the jump."
 
@@ -216,10 +216,10 @@ def check_branch_field(branch_field: Callable) -> Verdict:
 
 
 def check_wide_stack(wide_stack: nn.Module) -> Verdict:
-    """A stack that sees 31 x 31 pixels with at most 40 weights. Difficulty 3 of 5, 15 minutes.
+    """A stack that sees 41 x 41 pixels with at most 40 weights. Difficulty 4 of 5, 20 minutes.
 
     An nn.Module, images [N, 1, H, W] -> [N, 1, H', W'], of nn.Conv2d with one channel in and one out (biases are not
-    counted). One number for each pixel (jump 1), and no pixel of the 31 x 31 that is skipped.
+    counted). One number for each pixel (jump 1), and no pixel of the 41 x 41 that is skipped.
     """
     if wide_stack is ...:
         return fail("wide_stack", "not written yet", "Put your layers in the place of the three dots.")
@@ -231,7 +231,9 @@ def check_wide_stack(wide_stack: nn.Module) -> Verdict:
     if facts["jump"] != 1:
         return fail("wide_stack", "strides used", f"The jump is {facts['jump']}: only one number in so many is kept.")
     if facts["field"] == WIDE["field"] and (missing := WIDE["pixels that count"] - facts["pixels that count"]) > 0:
-        advice = f"{missing} of the 31 x 31 pixels lie in the holes of every layer. Let one layer have no holes."
+        advice = (
+            f"{missing} of the 41 x 41 pixels lie in holes. How far apart may a layer look, after what it looks at?"
+        )
         return fail("wide_stack", "gaps", advice)
     return compare("wide_stack", facts.get, WIDE.get, cases("quantity", *[(name,) for name in WIDE]))
 

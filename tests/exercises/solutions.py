@@ -262,7 +262,12 @@ def branch_field(layers):
     return field
 
 
-wide_stack = nn.Sequential(*[nn.Conv2d(1, 1, kernel_size=3, dilation=dilation) for dilation in (1, 2, 4, 8)])
+wide_stack = nn.Sequential(
+    nn.Conv2d(1, 1, kernel_size=3, dilation=1),
+    nn.Conv2d(1, 1, kernel_size=3, dilation=3),
+    nn.Conv2d(1, 1, kernel_size=3, dilation=9),
+    nn.Conv2d(1, 1, kernel_size=3, dilation=7),
+)
 
 
 layer_shapes = {
@@ -489,7 +494,10 @@ HINTS = {
         "For each branch count, from the present jump on, by how much it widens the field. Keep the largest. A branch "
         "without layers widens it by 0."
     ),
-    "wide_stack": "Each 3 x 3 layer has 9 weights and adds 2 * dilation pixels. 40 weights pay for four: 30 = 2 * 15.",
+    "wide_stack": (
+        "40 weights pay for four 3 x 3 layers; each adds 2 * dilation pixels, so the dilations add up to 20. Doubling "
+        "them reaches 15. A layer of dilation 1 sees 3 pixels side by side: how far apart may the next one look?"
+    ),
     "layer_shapes": "A 5 x 5 convolution takes 4 pixels off each side, 2 x 2 pooling halves it. c1 pads with 2.",
     "layer_parameters": (
         "A map of c1 has 5 * 5 weights and a bias. A map of s2 has a coefficient and a bias. c3 has 60 connections "
