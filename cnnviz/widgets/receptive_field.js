@@ -6,7 +6,12 @@ const KINDS = ["conv", "max pool", "average pool"];
 const NUMBERS = ["kernel_size", "stride", "padding", "dilation"];
 const SHOWN = ["map", "field", "jump", "start"];
 const PHOTO = 256; // pixels along a side of the photo that Python sends
-const TALL = 430; // pixels of the pyramid
+const TALL = [360, 430]; // pixels: the pyramid is as tall as the photo, within these
+const HEADS = {
+  map: "units along each side of the layer's output", field: "pixels along each side that one unit can see",
+  jump: "pixels from the field of one unit to that of the next",
+  start: "pixel at which the field of the first unit begins; negative where it lies in the padding",
+};
 
 function render({ model, el }) {
   let state = {};
@@ -46,7 +51,7 @@ function render({ model, el }) {
     preset: choice({ name: "preset", label: "stack", options: Object.keys(presets), onChange: (preset) => update({ preset }) }),
     image_size: slider({ name: "image_size", label: "image size", min: LIMITS.image_size[0], max: LIMITS.image_size[1], onChange: (image_size) => update({ image_size }) }),
     layer: slider({ name: "layer", label: "look at layer", min: 1, max: 1, onChange: (value) => update({ layer: value - 1 }) }),
-    zoom: toggle({ name: "zoom", label: "zoom to the field", onChange: (zoom) => update({ zoom }) }),
+    zoom: toggle({ name: "zoom", label: "zoom to field", onChange: (zoom) => update({ zoom }) }),
   };
   const adders = [
     button({ name: "add conv", label: "Add convolution", onClick: () => add({ kind: "conv", kernel_size: 3, stride: 1, padding: 0, dilation: 1 }) }),
@@ -54,18 +59,14 @@ function render({ model, el }) {
   ];
   /** The table counts layers from 1, Python's words from 0. */
   const numbered = (reason) => reason.replace(/^layer (\d+)/, (_, index) => `layer ${Number(index) + 1}`);
-  function add(layer) {
-    const before = state.layers.length;
-    update({ layers: [...state.layers, layer] });
-    if (state.layers.length > before) table.scrollTop = table.scrollHeight;
-  }
+  const add = (layer) => update({ layers: [...state.layers, layer] });
 
   // The table of layers: what is set on the left, what follows from it on the right.
   const rows = [];
   const body = element("tbody");
   const head = ["", "layer", "kernel", "stride", "padding", "dilation", ...SHOWN, "order"];
   const table = element("div", { class: "cnnviz-stack" }, element("table", {},
-    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col", text })))), body));
+    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col", text, title: HEADS[text] })))), body));
   function layerRow(index) {
     const set = (key, value) => update({ layers: state.layers.map((layer, i) => (i === index ? edited(layer, key, value) : layer)) });
     const kind = element("select", { name: `kind ${index}`, "aria-label": `kind of layer ${index + 1}`, ...KEYS, onchange: () => set("kind", kind.value) },
@@ -141,7 +142,7 @@ function render({ model, el }) {
       const at = (levels, share) => { const [from, to] = shownPixels(state, levels); return unitAt(map, from + share * (to - from)); };
       return place([at(field.vertical, y / box.height), at(field.horizontal, x / box.width)]);
     }
-    const plan = pyramid(state, field.horizontal, box.width, TALL);
+    const plan = pyramid(state, field.horizontal, box.width, box.height);
     const level = Math.round((plan.y(0) - y) / plan.gap);
     if (pressed && level >= 1 && level <= state.layers.length && level !== state.layer + 1) return update({ layer: level - 1 });
     const pixel = (x - plan.x(0)) / plan.scale;
@@ -190,9 +191,10 @@ function render({ model, el }) {
     while (rows.length > count) rows.pop().root.remove();
     const all = maps(state);
     rows.forEach((row, index) => {
+      if (index === state.layer && row.root.getAttribute("aria-current") !== "true") show(row.root);
       const layer = state.layers[index];
       const { side, size, jump, start } = all[index + 1];
-      setAttribute(row.root, "aria-selected", index === state.layer);
+      setAttribute(row.root, "aria-current", index === state.layer);
       if (row.kind.value !== layer.kind) row.kind.value = layer.kind;
       NUMBERS.forEach((key, i) => {
         const input = row.inputs[i];
@@ -206,6 +208,11 @@ function render({ model, el }) {
       row.down.set({ disabled: index === count - 1 });
       row.remove.set({ disabled: count === 1 });
     });
+  }
+  /** Scroll the table, and only it, to a row. */
+  function show(row) {
+    const [top, head] = [row.offsetTop, body.offsetTop];
+    table.scrollTop = Math.min(Math.max(table.scrollTop, top + row.offsetHeight - table.clientHeight), top - head);
   }
   /** The smallest image that the layers fit on, found again when a layer changes. */
   let limits = null;
@@ -231,14 +238,15 @@ function render({ model, el }) {
     colours.font ??= getComputedStyle(root).fontFamily;
     if (sampled?.canvas.width !== state.image_size) sampled = shrunk(photo, state.image_size);
     const width = Math.floor(canvases.pyramid.parentNode.clientWidth);
-    const side = Math.min(Math.floor(canvases.photo.parentNode.clientWidth), TALL);
+    const side = Math.min(Math.floor(canvases.photo.parentNode.clientWidth), TALL[1]);
+    const height = Math.max(side, TALL[0]);
     const centre = centreOf(field.unit, state.position[0]);
     const line = Math.min(Math.max(Math.floor(centre), 0), state.image_size - 1) * state.image_size * 4;
     const row = (unit) => `rgb(${sampled.bytes[line + 4 * unit]},${sampled.bytes[line + 4 * unit + 1]},${sampled.bytes[line + 4 * unit + 2]})`;
-    paintPyramid(sized(canvases.pyramid, width, TALL), { state, field, colours, width, height: TALL, row });
+    paintPyramid(sized(canvases.pyramid, width, height), { state, field, colours, width, height, row });
     paintPhoto(sized(canvases.photo, side, side), { state, field, colours, side, pixels: sampled.canvas });
-    const n = state.image_size;
-    write(title, `The photo, ${n} × ${n} pixels`);
+    const [most, effect] = [field.unit.size, Math.sqrt(field.pixels).toFixed(1)];
+    write(title, `Field ${most} × ${most}, in effect ${effect} × ${effect}`);
   }
 
   const watcher = new ResizeObserver(([{ contentRect }]) => {

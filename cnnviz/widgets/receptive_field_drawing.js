@@ -1,6 +1,6 @@
 // The drawing of ReceptiveFieldExplorer on its two canvases: the pyramid along one row of pixels, and the photo.
 
-const GUTTER = { left: 112, right: 80 }; // of the pyramid, for the names of the layers and for how many units are seen
+const GUTTER = { left: 112, right: 92 }; // of the pyramid, for the names of the layers and for how many units are seen
 const PROFILE = 44; // pixels below the pyramid for the gradient along the row
 
 /** The pixels [from, to] of the image that are shown along an axis, before and beyond it where fields reach there. */
@@ -134,10 +134,13 @@ function paintPadding(context, map, { first, last }, y, plan, middle, wide, colo
 function paintProfile(context, state, { counts, first, last }, plan, colours) {
   const top = plan.y(0) + plan.tall / 2 + 6;
   const most = Math.max(...counts) || 1;
+  context.globalAlpha = 1;
   context.fillStyle = colours.weight;
+  context.beginPath(); // one path: narrow bars leave no seams
   counts.forEach((count, pixel) => {
-    context.fillRect(plan.x(pixel), top, plan.scale > 4 ? plan.scale - 1 : plan.scale + 0.5, PROFILE * Math.sqrt(count / most));
+    context.rect(plan.x(pixel), top, plan.scale > 4 ? plan.scale - 1 : plan.scale + 0.5, PROFILE * Math.sqrt(count / most));
   });
+  context.fill();
   const y = top + PROFILE + 6;
   context.strokeStyle = colours.ink;
   context.lineWidth = 1.2;
@@ -165,14 +168,18 @@ function paintNames(context, state, levels, plan, width, colours) {
     text(name, 4, plan.y(level), level < levels.length ? "ink" : "soft-ink", chosen ? 700 : 400);
   });
   text("sees", width - GUTTER.right + 8, Math.max(8, plan.y(levels.length - 1) - Math.max(14, plan.tall)), "soft-ink");
-  levels.forEach(({ first, last }, level) => {
-    if (level === levels.length - 1) return;
-    const count = last - first + 1;
-    text(level === 0 ? `${count} pixel${count > 1 ? "s" : ""}` : `${count}`, width - GUTTER.right + 8, plan.y(level), "ink", level === 0 ? 700 : 400);
+  levels.slice(0, -1).forEach((map, level) => {
+    text(`${seenText(map)}${level === 0 ? " px" : ""}`, width - GUTTER.right + 8, plan.y(level), "ink", level === 0 ? 700 : 400);
   });
   const y = plan.y(0) + plan.tall / 2 + 6;
   text("gradient", 4, y + PROFILE / 3, "soft-ink");
   text("(linear stack)", 4, y + PROFILE / 3 + 14, "soft-ink");
+}
+
+/** How many units are seen; and of how many, where dilation leaves holes or padding is among them. */
+export function seenText({ counts, first, last }) {
+  const [seen, span] = [counts.filter((count) => count > 0).length, last - first + 1];
+  return seen === span ? `${span}` : `${seen} of ${span}`;
 }
 
 const shortName = ({ kind, kernel_size: k, stride, dilation = 1 }, index) =>
@@ -218,7 +225,7 @@ function shadow({ rows, columns }, n) {
   const [down, across] = [roots(rows), roots(columns)];
   const bytes = shade.image.data;
   for (let row = 0, to = 3; row < n; row++) {
-    for (let column = 0; column < n; column++, to += 4) bytes[to] = 205 * (1 - down[row] * across[column]);
+    for (let column = 0; column < n; column++, to += 4) bytes[to] = 178 * (1 - down[row] * across[column]);
   }
   shade.context.putImageData(shade.image, 0, 0);
   return shade.canvas;

@@ -99,6 +99,22 @@ def test_fields_paths_refusals_and_words_are_pythons_on_220_random_stacks(import
     assert reasons == [words for _, words in refused]
 
 
+def test_dilation_and_padding_leave_units_of_the_span_unseen(import_module):
+    page = import_module(ReceptiveFieldExplorer._esm)
+    explorer = ReceptiveFieldExplorer(preset="dilation 1, 2, 4, 8")
+    seen = "(state) => module.fieldOf(state).horizontal.map(module.seenText)"
+    assert page.evaluate(seen, explorer.get_state(explorer.control_names())) == [
+        "31",
+        "15 of 29",
+        "7 of 25",
+        "3 of 17",
+        "1",
+    ]
+    explorer.preset = "six 3x3"
+    explorer.position = (0, 0)
+    assert page.evaluate(seen, explorer.get_state(explorer.control_names()))[0] == "7 of 13"
+
+
 def test_every_layers_numbers_are_read_back_from_the_page_on_40_random_stacks(import_module):
     page = import_module(ReceptiveFieldExplorer._esm)
     for state, words, field, model in explorers(40, seed=2)[0]:
