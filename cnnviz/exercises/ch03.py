@@ -227,7 +227,10 @@ def check_wide_stack(wide_stack: nn.Module) -> Verdict:
         return fail("wide_stack", "not a module", f"Pass an nn.Module, not {show(wide_stack)}.")
     if fault := _stack_fault(wide_stack):
         return fail("wide_stack", *fault)
-    facts = stack_facts(wide_stack)
+    try:
+        facts = stack_facts(wide_stack)
+    except (ValueError, RuntimeError) as error:
+        return fail("wide_stack", "does not run", " ".join(str(error).split()))
     if facts["jump"] != 1:
         return fail("wide_stack", "strides used", f"The jump is {facts['jump']}: only one number in so many is kept.")
     if facts["field"] == WIDE["field"] and (missing := WIDE["pixels that count"] - facts["pixels that count"]) > 0:

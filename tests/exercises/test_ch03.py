@@ -138,6 +138,7 @@ WIDE = {
     "not only convolutions": nn.Sequential(nn.Conv2d(1, 1, 3), nn.ReLU()),
     "more than one channel": nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 1, 3)),
     "too many weights": stack(*[(3, 1)] * 15),
+    "does not run": stack((3, 1), (3, 70)),
     "strides used": stack((3, 1), (3, 1), (3, 1), (3, 1), stride=2),
     "gaps": stack((3, 5), (3, 5), (3, 5), (3, 5)),
     "wrong values": stack((3, 1), (3, 2), (3, 4), (3, 7)),
