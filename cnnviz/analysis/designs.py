@@ -230,7 +230,7 @@ COMPARISONS = {
     ),
     "resolution multiplier": Comparison(
         _resolution,
-        ONE_LAYER | {"width": FACTOR, "resolution": (0.01, 1.0, 0.001)},
+        ONE_LAYER | {"width": FACTOR, "resolution": (0.004, 1.0, 0.001)},
         {
             "lecture: width 0.75, resolution 0.714": _layer(512, 512, 3, 14, width=0.75, resolution=0.714),
             "width 1, resolution 0.571": _layer(512, 512, 3, 14, width=1.0, resolution=0.571),

@@ -68,11 +68,12 @@ export function counted(state) {
   });
 }
 
-/** 0.287 -> "28.7 %, 3.5 times less" */
+/** 0.287 -> "28.7 %, 3.5 times less"; 1.333 -> "133.3 %"; 3 -> "3.0 times as much" */
 export function ratio(share) {
   if (share === 1) return "the same";
-  const factor = (Math.floor(10 * Math.max(share, 1 / share) + 0.5) / 10).toFixed(1).split(".");
-  return `${percent(share)}, ${thousands(factor[0])}.${factor[1]} times ${share < 1 ? "less" : "more"}`;
+  const [whole, tenth] = (Math.floor(10 * Math.max(share, 1 / share) + 0.5) / 10).toFixed(1).split(".");
+  const factor = `${thousands(whole)}.${tenth} times`;
+  return share < 1 ? `${percent(share)}, ${factor} less` : share < 2 ? percent(share) : `${factor} as much`;
 }
 
 const written = (measure, number) => (measure === "activation_bytes" ? kilobytes(number) : thousands(number));
@@ -117,17 +118,13 @@ export function rule(state) {
   }
 }
 
-/** What a row of `costs` is called: the layer, and of a branch which. */
+/** What a row of `costs` is called, and a note to it: its groups, its branch. Later layers of a branch begin with "then". */
 export function rowName({ layer, path, input, output }) {
   const { kind, kernel_size: k, groups } = layer;
-  const [, number, place] = path.split(".");
-  const branch = number === undefined ? "" : place === "0" ? `branch ${number}: ` : "then ";
-  if (kind === "conv") {
-    const type = groups === 1 ? "" : groups === input[0] && groups > 1 ? ", depthwise" : `, ${groups} groups`;
-    return `${branch}conv ${k} × ${k}${type}`;
-  }
-  if (kind.endsWith("pool")) return branch + kind + (k ? ` ${k} × ${k}` : "");
-  return branch + (kind === "concat" ? `concat to ${output[0]} channels` : kind);
+  const [, branch, place] = path.split(".");
+  const name = `${place > 0 ? "then " : ""}${kind}${k ? ` ${k}×${k}` : ""}`;
+  const grouped = kind === "conv" && groups > 1 && (groups === input[0] ? "depthwise" : `${groups} groups`);
+  return [name, kind === "concat" ? `to ${output[0]} channels` : place === "0" ? `branch ${branch}` : grouped || ""];
 }
 
 /** The state with the numbers of an example of a comparison. */
@@ -201,8 +198,9 @@ function render({ model, el }) {
       setAttribute(control.input, "aria-valuetext", short(state[name]));
       control.set({ value: places[name].indexOf(state[name]), high: places[name].length - 1 });
     }
-    const { in_channels, out_channels } = state;
-    write(numbers.groups.root.querySelector(".cnnviz-why"), `divides ${in_channels} and ${out_channels}: ${places.groups?.join(", ")}`);
+    if (!("groups" in settings)) return;
+    const divisors = places.groups.length > 6 ? [...places.groups.slice(0, 4), "…", places.groups.at(-1)] : places.groups;
+    write(numbers.groups.root.querySelector(".cnnviz-why"), `divides ${state.in_channels} and ${state.out_channels}: ${divisors.join(", ")}`);
   }
 
   // The page
@@ -264,12 +262,14 @@ function render({ model, el }) {
     const field = rows.at(-1).receptive_field;
     write(sub, `input ${shape.join(" × ")}, output ${rows.at(-1).output.join(" × ")}, receptive field ${field} × ${field}`);
     while (lines.length < rows.length) lines.push(tableLine());
-    body.replaceChildren(...lines.slice(0, rows.length).map((line) => line.root));
+    if (body.children.length !== rows.length) body.replaceChildren(...lines.slice(0, rows.length).map((line) => line.root));
     rows.forEach((row, index) => {
       const line = lines[index];
-      write(line.name, rowName(row));
-      line.root.classList.toggle("cnnviz-cost-then", rowName(row).startsWith("then"));
-      write(line.shape, row.output.join(" × "));
+      const [name, note] = rowName(row);
+      write(line.name, name);
+      write(line.note, note);
+      line.root.classList.toggle("cnnviz-cost-then", name.startsWith("then"));
+      write(line.shape, row.output.join("×"));
       for (const [key, { value, bar }] of Object.entries(line.cells)) {
         setAttribute(value.parentNode, "data-cell", `${side} ${index} ${key}`);
         write(value, written(key, row[key]));
@@ -278,10 +278,10 @@ function render({ model, el }) {
     });
   }
   function tableLine() {
-    const [name, shape] = [element("th", { scope: "row" }), element("td", { class: "cnnviz-cost-shape" })];
+    const [name, note, shape] = [element("span"), element("small"), element("td", { class: "cnnviz-cost-shape" })];
     const cells = Object.fromEntries(Object.keys(MEASURES).map((key) => [key, { value: element("span"), bar: element("div", { class: "cnnviz-cost-cellbar" }) }]));
-    const line = element("tr", {}, name, shape, ...Object.values(cells).map(({ value, bar }) => element("td", {}, value, bar)));
-    return { root: line, name, shape, cells };
+    const line = element("tr", {}, element("th", { scope: "row" }, name, " ", note), shape, ...Object.values(cells).map(({ value, bar }) => element("td", {}, value, bar)));
+    return { root: line, name, note, shape, cells };
   }
 
   state = link.read();

@@ -160,8 +160,10 @@ def kilobytes(number: int) -> str:
 
 
 def ratio(share: float) -> str:
-    """0.287 -> "28.7 %, 3.5 times less"."""
+    """0.287 -> "28.7 %, 3.5 times less"; 1.333 -> "133.3 %"; 3 -> "3.0 times as much"."""
     if share == 1:
         return "the same"
-    factor = floor(10 * max(share, 1 / share) + 0.5) / 10
-    return f"{percent(share)}, {factor:,.1f} times {'less' if share < 1 else 'more'}"
+    factor = f"{floor(10 * max(share, 1 / share) + 0.5) / 10:,.1f} times"
+    if share < 1:
+        return f"{percent(share)}, {factor} less"
+    return percent(share) if share < 2 else f"{factor} as much"
