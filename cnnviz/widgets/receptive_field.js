@@ -253,6 +253,7 @@ function render({ model, el }) {
     if (contentRect.width === 0) return;
     colours = null;
     paint();
+    show(rows[state.layer].root);
   });
   watcher.observe(stage);
   load();

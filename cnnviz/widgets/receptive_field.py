@@ -70,8 +70,8 @@ class ReceptiveFieldExplorer(Explorer):
         layers: convolutions and pools in the words of `analysis.stack`, at most 20; channels do not change the field
             and are left out: `[{"kind": "conv", "kernel_size": 3}, {"kind": "max pool", "kernel_size": 2}]`.
         image_size: pixels along a side of the square image, 8..256.
-        layer: the index of the layer whose unit is looked at; the last one where layers are set.
-        position: (row, column) of that unit in the layer's map; the middle where layers, layer or image_size are set.
+        layer: the index of the layer whose unit is looked at; the last one stays the last as layers come and go.
+        position: (row, column) of that unit in the layer's map; one in the middle stays in the middle.
         zoom: show the field and a little around it, not the whole image.
     """
 
@@ -100,6 +100,7 @@ class ReceptiveFieldExplorer(Explorer):
             controls["position"] = (sides[controls["layer"]] // 2,) * 2
         super().__init__(**controls)
         self._photo = _square(levels).tobytes()
+        self._remember()
         self.observe(self._changed, ["preset", "layers", "image_size", "layer"])
 
     @traitlets.validate("layers")
@@ -128,14 +129,25 @@ class ReceptiveFieldExplorer(Explorer):
         """Keep the controls in step; what the browser sends is in step already."""
         if self._following:
             return
+        last, middle, image_size = self._known
         with self._follow(), self.hold_trait_notifications():
             if change.name == "preset" and change.new != "own":
-                layers, self.image_size = PRESETS[change.new]
+                layers, size = PRESETS[change.new]
                 self.layers = [dict(layer) for layer in layers]
-            if change.name in ("preset", "layers"):
-                self.preset = _preset_of(self.layers)
-                self.layer = len(self.layers) - 1
-            self.position = (_sides(self.layers, self.image_size)[self.layer] // 2,) * 2
+                if self.image_size == image_size:  # else it was set together with the preset
+                    self.image_size = size
+            self.preset = _preset_of(self.layers)
+            end = len(self.layers) - 1
+            self.layer = end if self.layer == last else min(self.layer, end)
+            side = _sides(self.layers, self.image_size)[self.layer]
+            moved = self.position != middle
+            self.position = tuple(min(place, side - 1) for place in self.position) if moved else (side // 2,) * 2
+        self._remember()
+
+    def _remember(self) -> None:
+        """Keep what tells a control that was set from one that has to follow."""
+        side = _sides(self.layers, self.image_size)[self.layer]
+        self._known = (len(self.layers) - 1, (side // 2,) * 2, self.image_size)
 
     @contextmanager
     def _follow(self) -> Iterator[None]:
@@ -149,6 +161,7 @@ class ReceptiveFieldExplorer(Explorer):
         """Take a change from the browser, where all controls have followed each other already."""
         with self._lock, self._follow():
             super().set_state(sync_data)
+            self._remember()
 
     @property
     def model(self) -> nn.Sequential:

@@ -137,6 +137,24 @@ def test_layers_and_image_that_only_fit_together_are_set_together():
     assert (explorer.field.size, explorer.layer, explorer.image_size) == (65, 1, 96)
 
 
+def test_controls_that_are_set_together_all_keep_what_they_were_set_to():
+    explorer = ReceptiveFieldExplorer()
+    with explorer.hold_trait_notifications():
+        explorer.preset = "VGG-16"
+        explorer.image_size = 64
+    assert (explorer.image_size, explorer.layer, explorer.position) == (64, 17, (1, 1))
+    with explorer.hold_trait_notifications():
+        explorer.layers = explorer.layers[:8]
+        explorer.layer = 4
+        explorer.position = (0, 7)
+    assert (explorer.preset, explorer.layer, explorer.position) == ("own", 4, (0, 7))
+    explorer.preset = "VGG-16"
+    explorer.layer = 17
+    assert explorer.position == (0, 6)  # the map is 7 x 7
+    explorer.preset = "one 7x7"
+    assert (explorer.layer, explorer.position, explorer.image_size) == (0, (0, 6), 32)
+
+
 def test_what_the_browser_sends_is_taken_as_it_is():
     explorer, other = ReceptiveFieldExplorer(), ReceptiveFieldExplorer(preset="AlexNet", layer=3, position=(2, 9))
     explorer.set_state(other.get_state(other.control_names()))
