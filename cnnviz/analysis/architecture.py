@@ -3,12 +3,13 @@
 import ast
 import inspect
 import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 from torch import Tensor, nn
 
+from cnnviz.analysis.hooks import check_module
 from cnnviz.analysis.layer_table import LayerRow, Shape, field_jump, field_size, table_of
 from cnnviz.analysis.pixel_fields import pixel_fields
 from cnnviz.analysis.trace import Call, InputSize, Pass, Run, Trace, as_inputs, no_collection, tensors_in, trace
@@ -118,14 +119,16 @@ def architecture(model: nn.Module, input_size: InputSize = None) -> Architecture
         TypeError: the model is no nn.Module, or input_size no shape.
         ValueError: the model does not run with inputs of that shape, or asks for the value of a tensor.
     """
+    check_module(model)
+    model = getattr(model, "_orig_mod", model)  # what torch.compile made a program of
     record = trace(model, as_inputs(model, input_size))
     sees = pixel_fields(record)
     rows = table_of(model, record, sees).rows
     top = record.top
     if isinstance(top.parts[0], Pass):
         [top] = top.parts
-    builder = _Builder(record, rows, sees, _flow(record, top))
-    return Architecture(type(model).__name__, builder.part(top, model, "", ""))
+    builder = _Builder(model, record, rows, sees, _flow(record, top))
+    return Architecture(type(model).__name__, builder.part(top, "", ""))
 
 
 def source(module: nn.Module | type) -> str | None:
@@ -257,14 +260,18 @@ def _ends(event: Event) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
 class _Builder:
     """Makes parts of passes."""
 
-    def __init__(self, record: Trace, rows: tuple[LayerRow, ...], sees: dict, flow: _Flow):
+    def __init__(self, model: nn.Module, record: Trace, rows: tuple[LayerRow, ...], sees: dict, flow: _Flow):
+        self.model = model
+        # What ran may have been a copy: the names lead back to the model's own modules
+        self.names = {module: name for name, module in record.top.parts[0].module.named_modules()}
         self.rows = {id(run): row for run, row in zip(record.runs, rows, strict=False)}
         self.left = list(rows[len(record.runs) :])  # parameters that nothing used
-        self.sees, self.flow = sees, flow
+        self.top, self.sees, self.flow = record.top, sees, flow
         self.ran: set[nn.Module] = set()
 
-    def part(self, one: Pass, module: nn.Module, name: str, label: str) -> Part:
+    def part(self, one: Pass, name: str, label: str) -> Part:
         """Return the part that a pass is, with all that ran within it and what of it did not run."""
+        module = self._own(one)
         edges, again = self.flow.edges.get(one, {}), self._again(module)
         linked = {end for source, target, _ in edges for end in (source, target)}
         parts, numbers, labels = [], {}, set()
@@ -272,7 +279,7 @@ class _Builder:
             free = isinstance(inner, Pass | Call) and number not in linked  # gives nothing that is used, costs nothing
             if not free:
                 numbers[number] = len(parts)
-                inner_label = _unused(_label(inner, one), labels)
+                inner_label = self._label(inner, one, labels)
                 parts.append(self._inner(inner, f"{name}.{inner_label}".lstrip("."), inner_label))
         idle = self._idle(one, module, name, labels)
         sums = {key: sum(getattr(part, key) for part in (*parts, *idle)) for key in SUMS}
@@ -293,19 +300,26 @@ class _Builder:
 
     def _inner(self, inner: Pass | Event, name: str, label: str) -> Part:
         if isinstance(inner, Pass):
-            return self.part(inner, inner.module, name, label)
+            return self.part(inner, name, label)
         row = self.rows.get(id(inner))
         inputs, outputs, _ = _ends(inner)
         slides = ("kernel_size", "stride", "dilation", "groups")
         return Part(
             name, label, inner.kind if isinstance(inner, Run) else inner.name.strip("_"),
-            inner.module if isinstance(inner, Run) else None,
+            self._own(inner),
             **self._ends_of(inputs, outputs),
             **{key: row and getattr(row, key) for key in slides},
             **{key: getattr(row, key) if row else 0 for key in SUMS},
             runs=True,
-            again=isinstance(inner, Run) and self._again(inner.module),
+            again=self._again(self._own(inner)),
         )  # fmt: skip
+
+    def _own(self, inner: Pass | Event) -> nn.Module | None:
+        """Return the model's own module of what ran; None for a function."""
+        ran = getattr(inner, "module", None)
+        if ran is None:
+            return self.model if inner is self.top else None
+        return self.model.get_submodule(self.names[ran])
 
     def _again(self, module: nn.Module | None) -> bool:
         """Return whether a module has been here before."""
@@ -347,19 +361,20 @@ class _Builder:
             for label in [_unused(first or "unused", labels)]
         ]  # fmt: skip
 
+    def _label(self, inner: Pass | Event, around: Pass, labels: set[str]) -> str:
+        """Return the name within the larger part, and take it; as in the layer table, modules come before functions."""
+        if getattr(inner, "module", None) is None:
+            kind = inner.kind if isinstance(inner, Run) else inner.name.strip("_")
+            own = around.module._modules if around.module is not None else ()
+            return _unused(kind, labels, own)
+        path = f"{around.name}." if around.name else ""
+        return _unused(self.names[inner.module].removeprefix(path) or type(inner.module).__name__, labels)
 
-def _label(inner: Pass | Event, around: Pass) -> str:
-    """Return the name within the larger part."""
-    if isinstance(inner, Call):
-        return inner.name.strip("_")
-    path = f"{around.name}." if around.name else ""
-    return inner.name.removeprefix(path)
 
-
-def _unused(label: str, labels: set[str]) -> str:
+def _unused(label: str, labels: set[str], others: Container[str] = ()) -> str:
     """Return the label, with _1, _2 and so on at its end if it is taken, and take it."""
     candidate, number = label, 0
-    while candidate in labels:
+    while candidate in labels or candidate in others:
         number += 1
         candidate = f"{label}_{number}"
     labels.add(candidate)

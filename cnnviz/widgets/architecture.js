@@ -308,7 +308,7 @@ function render({ model, el }) {
         rows.append(element("rect", { class: "cnnviz-band", x: -1000, y: (from - 4) / scale, width: 1000 + plan.width + 2000, height: high / scale }));
         band.boxes.forEach((box, line) => {
           const y = y0 + line * LOOK.bar, sums = sumsOf(network, box);
-          const row = element("g", { class: "cnnviz-bar-row", "data-part": box.part.name }, element("rect", { class: "cnnviz-bar-hit", x: 0, y, width: columns.width, height: LOOK.bar }));
+          const row = element("g", { class: "cnnviz-bar-row", "data-part": box.part.name, "data-all": JSON.stringify(box.all.map(({ name }) => name)) }, element("rect", { class: "cnnviz-bar-hit", x: 0, y, width: columns.width, height: LOOK.bar }));
           if (many && columns.names) row.append(element("text", { class: "cnnviz-label", x: columns.names - 6, y: y + 11, "text-anchor": "end", text: cut(box.part.label, columns.names - 10, (text) => textWidth(text, "11px")) }));
           measures.forEach((name, i) => {
             const { sum, unit, role } = MEASURES[name], x = columns.at(i), long = most[sum] ? columns.bar * sums[sum] / most[sum] : 0;
