@@ -289,7 +289,7 @@ function render({ model, el }) {
         element("rect", { x: -6, y: -6, width: 14, height: 14, rx: 7 }),
         element("path", { d: plus ? "M-2.5 1H4.5M1 -2.5V4.5" : "M-2.5 1H4.5" }));
     }
-    const drawTag = (box) => element("text", { class: "cnnviz-shape", x: box.tagX.toFixed(1), y: (box.y + box.h + 12).toFixed(1), "text-anchor": "middle", text: box.tag });
+    const drawTag = (box) => element("text", { class: "cnnviz-shape", x: box.tagX.toFixed(1), y: (box.y + box.h + 12.5).toFixed(1), "text-anchor": "middle", text: box.tag });
     const drawEnd = (end) => element("text", { class: "cnnviz-shape cnnviz-end", x: end.x.toFixed(1), y: (end.y + (end.side === "in" ? 11 : 10)).toFixed(1), "text-anchor": "middle", text: end.side === "in" ? end.text : "" });
     const arrowOf = ({ points }) => `M${points.at(-1)[0].toFixed(1)} ${points.at(-1)[1].toFixed(1)}l-3 -6h6z`;
 
@@ -314,7 +314,7 @@ function render({ model, el }) {
             const { sum, unit, role } = MEASURES[name], x = columns.at(i), long = most[sum] ? columns.bar * sums[sum] / most[sum] : 0;
             row.append(
               element("rect", { class: `cnnviz-bar cnnviz-bar-${role}`, "data-measure": name, x, y: y + 1.5, width: Math.max(sums[sum] ? 1 : 0, long).toFixed(2), height: LOOK.bar - 3 }),
-              element("text", { class: `cnnviz-number${sums[sum] ? "" : " cnnviz-zero"}`, x: x + columns.cell - 3, y: y + 11.5, "text-anchor": "end", "data-measure": name, text: quantity(sums[sum], unit) + (measures.length === 1 ? `  ${percent(sums[sum], total[sum])}` : "") }));
+              element("text", { class: `cnnviz-number${sums[sum] ? "" : " cnnviz-zero"}`, x: x + columns.cell - 3, y: y + 11.5, "text-anchor": "end", "data-measure": name, text: quantity(sums[sum], unit) + (measures.length === 1 ? `, ${percent(sums[sum], total[sum])}` : "") }));
           });
           nodes.push(row);
         });
@@ -364,7 +364,7 @@ function render({ model, el }) {
     };
   }
 
-  const HINT = "Point at a part; click selects, double click opens it, + unfolds identical ones. Keys: arrows, Enter, Escape, Space.";
+  const HINT = "Click selects, double click opens, + unfolds identical parts. Keys: arrows, Enter, Escape, Space.";
 
   const paint = oncePerFrame(() => {
     if (!width) return;
@@ -404,7 +404,8 @@ export function columnsFor(plan, room, count) {
   const free = Math.max(room * 0.3, Math.min(room * 0.44, room - 40 - plan.width)) - names; // a wide picture leaves less
   const cell = Math.round(Math.max(58, Math.min(count === 1 ? 240 : 132, free / count - 8)));
   // Beside the bar stands its number; where there is no room, upon it
-  return { names, cell, bar: cell >= 96 ? cell - 54 : cell, width: names + count * (cell + 8) + 6, at: (i) => names + 4 + i * (cell + 8) };
+  const number = count === 1 ? 96 : 54;
+  return { names, cell, bar: cell >= number + 42 ? cell - number : cell, width: names + count * (cell + 8) + 6, at: (i) => names + 4 + i * (cell + 8) };
 }
 
 /** The box in that direction that is nearest, sideways distances counted twice. */
