@@ -130,7 +130,7 @@ function paintSlices(context, layer, to, lit, colours) {
   const [reads, makes] = [inputs / groups, outputs / groups];
   if (unit >= 12) {
     xs.forEach((x, c) => paintText(context, colours, String(c), x, TOP - 8, { size: 10, ink: "soft-ink" }));
-    paintText(context, colours, "reads channel", Math.min(xs[0] - 12, layer.x + 8), TOP - 8, { size: 10, ink: "soft-ink", align: "right" });
+    paintText(context, colours, "reads channel", xs[0] - 14, TOP - 8, { size: 10, ink: "soft-ink", align: "right" });
   }
   for (let f = 0; f < outputs; f++) {
     const group = Math.floor(f / makes);

