@@ -1,8 +1,11 @@
 """Look inside a network while it runs, and leave it exactly as it was."""
 
+import copy
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,13 +20,15 @@ def check_module(model: nn.Module) -> None:
 
 @contextmanager
 def same_random_numbers_after(devices: Iterable[torch.device]) -> Iterator[None]:
-    """Give back, after the block, the random numbers of the processor and of those `devices` that have their own."""
-    devices = set(devices)
+    """Give back, after the block, the random numbers of Python, NumPy, torch and `devices` that have their own."""
+    devices, python, numpy = set(devices), random.getstate(), np.random.get_state()
     mps = torch.mps.get_rng_state() if any(device.type == "mps" for device in devices) else None
     with torch.random.fork_rng([device for device in devices if device.type == "cuda"]):
         try:
             yield
         finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
             if mps is not None:
                 torch.mps.set_rng_state(mps)
 
@@ -32,31 +37,34 @@ def same_random_numbers_after(devices: Iterable[torch.device]) -> Iterator[None]
 def untouched(model: nn.Module) -> Iterator[None]:
     """Run the block in evaluation mode and without gradients, then give back the model as it was.
 
-    Given back, also after an exception: the training mode of every module, every buffer (the running means of
-    batch normalisation, for instance), the grad mode and the random numbers of the processor and of the model's GPU.
+    Given back, also after an exception: what every module holds (its training mode, its buffers such as the running
+    means of batch normalisation, other attributes, what is in its dicts, lists and sets), the grad mode, and the random
+    numbers of Python, NumPy, torch and the model's GPU.
 
     Raises:
         TypeError: it is no nn.Module.
     """
     check_module(model)
-    training = [(module, module.training) for module in model.modules()]
-    buffers = [
-        (module, name, buffer, buffer.clone())
-        for module in model.modules()
-        for name, buffer in module.named_buffers(recurse=False)
-    ]
+    attributes = [(module, dict(vars(module))) for module in model.modules()]
+    values = [value for _, before in attributes for value in before.values()]
+    values += [buffer for module in model.modules() for buffer in module.buffers(recurse=False)]
+    tensors = [(value, value.clone()) for value in values if isinstance(value, Tensor)]
+    inside = [(value, copy.copy(value)) for value in values if isinstance(value, dict | list | set)]
     devices = {parameter.device for parameter in model.parameters()}
     with same_random_numbers_after(devices), torch.no_grad():
         try:
             model.eval()
             yield
         finally:
-            for module, mode in training:
-                module.training = mode
-            for module, name, buffer, before in buffers:
-                setattr(module, name, buffer)  # a forward pass may have put another tensor there
-                if not torch.equal(buffer, before):
-                    buffer.copy_(before)
+            for module, before in attributes:
+                vars(module).clear()
+                vars(module).update(before)
+            for value, before in inside:
+                value.clear()
+                value.extend(before) if isinstance(value, list) else value.update(before)
+            for tensor, before in tensors:
+                if not torch.equal(tensor, before):
+                    tensor.detach().copy_(before)
 
 
 @contextmanager

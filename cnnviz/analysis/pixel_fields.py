@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cnnviz.analysis.trace import Call, Trace, tensors_in
@@ -76,7 +77,8 @@ def pixel_fields(trace: Trace) -> dict[int, Field | None]:
     images = [tensor for tensor in trace.inputs if tensor.ndim >= 3 and tensor.is_floating_point()]
     if not images:
         return {}
-    sees: dict[int, Field | None] = {id(tensor): () for tensor in (*trace.inputs, *trace.tensors.values())}
+    others = (*trace.inputs, *trace.tensors.values(), *trace.constants)
+    sees: dict[int, Field | None] = {id(tensor): () for tensor in others}
     sees[id(images[0])] = tuple(
         Axis(dim, np.arange(size, dtype=float), np.arange(size, dtype=float), 1)
         for dim, size in enumerate(images[0].shape)
@@ -327,9 +329,20 @@ def _cat(call, given, known, made):
 
 
 def _stack(call, given, known, made):
+    if not all(map(_equal, zip(*known, strict=True))):  # each place of the new dimension has a field of its own
+        raise _UnknownError
     dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else 0) % made[0].ndim
     field = _united(known, [tensor.ndim for tensor in given], made[0].ndim - 1)
     return [tuple(axis.moved(axis.dim + (axis.dim >= dim) if axis.dim is not None else None) for axis in field)]
+
+
+def _equal(axes: Sequence[Axis]) -> bool:
+    """Return whether axes are of the same dimension, and see the same."""
+    one, *others = axes
+    return all(
+        axis.dim == one.dim and np.array_equal(axis.first, one.first) and np.array_equal(axis.last, one.last)
+        for axis in others
+    )
 
 
 # Functions that put several positions together
@@ -397,7 +410,7 @@ def _matrix(call, given, known, made):
 
 
 def _everything(call, given, known, made):
-    """Attention and recurrent layers: every position may go into every other."""
+    """Attention: every position goes into every other."""
     parts = [[axis.together() for axis in field] for field in known if field]
     return [tuple(map(_merged, zip(*parts, strict=True)))] * len(made)
 
@@ -408,6 +421,8 @@ def _everything(call, given, known, made):
 def _rearrange(call, given, known, made):
     """Flatten, slices, transpositions: the function itself says where each position goes."""
     image, others = given[0], given[1:]
+    if call.function is F.unfold:  # has the name of a tensor's method that pads nothing
+        raise _UnknownError
     if any(tensor.is_meta for tensor in others) and call.name not in ("view_as", "reshape_as", "expand_as"):
         raise _UnknownError
     fields = [[] for _ in made]
@@ -471,7 +486,7 @@ RULES: dict[str, Callable] = {
         _layer_norm: "layer_norm rms_norm",
         _over_the_image: "group_norm instance_norm",
         _matrix: "linear matmul mm bmm",
-        _everything: "scaled_dot_product_attention multi_head_attention_forward lstm gru rnn_tanh rnn_relu einsum",
+        _everything: "scaled_dot_product_attention multi_head_attention_forward",
         _rearrange: "view reshape view_as reshape_as flatten unflatten ravel squeeze unsqueeze permute transpose t T "
         "mT movedim moveaxis swapaxes swapdims expand expand_as repeat tile repeat_interleave chunk split tensor_split "
         "split_with_sizes unbind select narrow getitem flip roll rot90 unfold pixel_shuffle pixel_unshuffle "

@@ -1,16 +1,19 @@
 """Run a network without numbers, and write down every layer and every function that runs.
 
-Parameters, buffers and inputs are replaced by tensors on torch's meta device, which have a shape and no content: the
-largest network takes no memory, and Python's control flow, shared layers and branches run as they always do. A value
-that nobody computed cannot steer the run: `if x.mean() > 0` is an error.
+What runs is a copy whose parameters, buffers and inputs are tensors on torch's meta device, which have a shape and no
+content: the largest network takes no memory, and Python's control flow, shared layers and branches run as they always
+do. A value that nobody computed cannot steer the run: `if x.mean() > 0` is an error. Hooks of the learner's own do not
+run, as they would find tensors without content.
 """
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy as shallow_copy
 from dataclasses import dataclass, field
 from math import prod
 from numbers import Integral
+from types import MethodType
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnviz.analysis.empty_results import empty_result
 from cnnviz.analysis.hooks import check_module, same_random_numbers_after
+from cnnviz.models.stochastic_depth import StochasticDepth
 
 InputSize = int | Sequence | Mapping | Tensor | None
 QUESTIONS = ("shape", "size", "dim", "ndim", "numel", "dtype", "device", "requires_grad", "is_floating_point")
@@ -72,39 +76,56 @@ class Trace:
     calls: tuple[Call, ...]  # of all runs, and those that only look at a tensor differently (flatten, a slice)
     outputs: dict[str, tuple[Tensor, ...]]  # module name -> what its first run returned; "" is the model
     tensors: dict[str, Tensor]  # name -> the parameter or buffer
+    constants: tuple[Tensor, ...]  # other tensors that the model brought along
     top: Pass  # around the whole model: the tree of what ran
 
 
+@torch.inference_mode(False)
 def trace(model: nn.Module, inputs: Sequence[Tensor] | Mapping[str, Tensor], *, training: bool = False) -> Trace:
-    """Run the model once and return what ran; model, gradients and random numbers stay as they were.
+    """Run a copy of the model once and return what ran; model, gradients and random numbers stay as they were.
 
     Args:
         model: any module.
         inputs: what its forward takes, in order or by name; only shapes and types matter.
-        training: run in training mode; evaluation mode otherwise.
+        training: run in training mode, in which every branch of stochastic depth survives; evaluation mode otherwise.
 
     Raises:
         TypeError: the model is no nn.Module.
-        ValueError: the model does not take such inputs, or asks for the value of a tensor.
+        ValueError: the model does not take such inputs, asks for the value of a tensor, or was scripted.
     """
     check_module(model)
-    real = dict(_named_tensors(model))
-    tensors = _without_content(real)
+    model = getattr(model, "_orig_mod", model)  # what torch.compile made a program of
+    copied, copies = _without_content(model)
     args = () if isinstance(inputs, Mapping) else tuple(map(_to_meta, inputs))
     kwargs = {name: _to_meta(tensor) for name, tensor in inputs.items()} if isinstance(inputs, Mapping) else {}
-    recorder = _Recorder(model, real, tensors)
-    with _given_back(model), recorder.hooks(model), torch.enable_grad():
-        model.train(training)
+    copied.train(training)
+    for module in copied.modules():
+        if training and isinstance(module, StochasticDepth):
+            module.survival = 1.0
+    tensors = dict(_named_tensors(copied))
+    recorder = _Recorder(copied, copies)
+    devices = {parameter.device for parameter in model.parameters()}
+    with same_random_numbers_after(devices), torch.enable_grad():
         try:
             keeps = torch.autograd.graph.saved_tensors_hooks(recorder.keep, lambda tensor: tensor)
             with keeps, recorder, _MultAdds(recorder):
-                torch.func.functional_call(model, tensors, args, kwargs)
+                copied(*args, **kwargs)
         except (RuntimeError, TypeError) as error:
             shapes = ", ".join(str(list(tensor.shape)) for tensor in (*args, *kwargs.values()))
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ValueError(f"{type(model).__name__} does not run with inputs of shape {shapes}: {reason}") from error
-    given = (*args, *kwargs.values())
-    return Trace(given, tuple(recorder.runs), tuple(recorder.calls), recorder.outputs, tensors, recorder.passes[0])
+    new = [name for name, _ in _named_tensors(copied) if name not in tensors]
+    if new:
+        raise ValueError(f"{type(model).__name__} makes {new[0]} only when it runs; run the model once before")
+    return Trace(
+        inputs=(*args, *kwargs.values()),
+        runs=tuple(recorder.runs),
+        calls=tuple(recorder.calls),
+        outputs=recorder.outputs,
+        tensors=tensors,
+        constants=tuple(recorder.constants),
+        top=recorder.passes[0],
+    )
 
 
 def as_inputs(model: nn.Module, input_size: InputSize, batch_size: int = 1) -> list[Tensor] | dict[str, Tensor]:
@@ -121,18 +142,21 @@ def as_inputs(model: nn.Module, input_size: InputSize, batch_size: int = 1) -> l
         TypeError: input_size is none of these.
         ValueError: it is left out, and the model does not say its own.
     """
+    check_module(model)
     if input_size is None:
         input_size = getattr(model, "image_size", None)
         if input_size is None:
             raise ValueError(f"{type(model).__name__} does not say its image_size; give input_size, (3, 224, 224) say")
     if isinstance(input_size, Integral):
         input_size = (getattr(model, "in_channels", 3), input_size, input_size)
+    types = (parameter.dtype for parameter in model.parameters() if parameter.is_floating_point())
+    words = {"batch_size": batch_size, "dtype": next(types, torch.float32)}
     if isinstance(input_size, Mapping):
-        return {name: _empty(size, batch_size) for name, size in input_size.items()}
+        return {name: _empty(size, **words) for name, size in input_size.items()}
     if isinstance(input_size, Tensor) or _is_shape(input_size):
-        return [_empty(input_size, batch_size)]
+        return [_empty(input_size, **words)]
     if isinstance(input_size, list | tuple):
-        return [_empty(size, batch_size) for size in input_size]
+        return [_empty(size, **words) for size in input_size]
     raise TypeError(f"input_size must be a shape, (3, 224, 224) say, not {input_size!r}")
 
 
@@ -140,14 +164,14 @@ def _is_shape(value) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(size, Integral) for size in value)
 
 
-def _empty(size, batch_size: int) -> Tensor:
+def _empty(size, batch_size: int, dtype: torch.dtype) -> Tensor:
     if isinstance(size, Tensor):
         return _to_meta(size)
     if not _is_shape(size):
         raise TypeError(f"input_size must be a shape, (3, 224, 224) say, not {size!r}")
     if min((batch_size, *size)) < 1:
         raise ValueError(f"batch_size (={batch_size}) and input_size (={tuple(size)}) must be at least 1")
-    return torch.empty(batch_size, *size, device="meta")
+    return torch.empty(batch_size, *size, dtype=dtype, device="meta")
 
 
 def tensors_in(value) -> list[Tensor]:
@@ -166,12 +190,12 @@ def tensors_in(value) -> list[Tensor]:
 
 
 class _Recorder(TorchFunctionMode):
-    """Sees every call of a torch function while it is on; layers report themselves through `hooks`."""
+    """Sees every call of a torch function while it is on; the layers of the model, a copy, report themselves."""
 
-    def __init__(self, model: nn.Module, real: dict[str, Tensor], tensors: dict[str, Tensor]):
+    def __init__(self, model: nn.Module, copies: dict[int, Tensor]):
         self.names = {module: name for name, module in model.named_modules()}
-        self.real = {id(tensor): tensors[name] for name, tensor in real.items()}
-        self.own = {_storage(tensor): tensor for tensor in tensors.values()}
+        self.copies = copies  # id of a tensor of the learner's model -> its copy
+        self.own = {_storage(tensor): tensor for _, tensor in _named_tensors(model)}
         self.kept = set(self.own)  # storages that autograd keeps, and those that the model has anyway
         self.used = set(self.names.values())  # as names of rows
         self.ran: set[nn.Module] = set()
@@ -181,20 +205,11 @@ class _Recorder(TorchFunctionMode):
         self.within: list[nn.Module] = []  # the modules that are running, outermost first
         self.passes = [Pass("", None)]  # those of them that have parts
         self.run: Run | None = None  # the layer or function that is running
+        self.constants: list[Tensor] = []
         self.kept_tensors: list[Tensor] = []  # alive, so that no other takes over their storage's address
-
-    @contextmanager
-    def hooks(self, model: nn.Module) -> Iterator[None]:
-        """Let every module report its start and its end."""
-        handles = []
-        try:
-            for module in model.modules():
-                handles.append(module.register_forward_pre_hook(self._enter, with_kwargs=True))
-                handles.append(module.register_forward_hook(self._leave))
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        for module in self.names:
+            module.register_forward_pre_hook(self._enter, with_kwargs=True)
+            module.register_forward_hook(self._leave)
 
     def _enter(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
         # A model without parts is a layer only if it is torch's; of one's own, its functions are worth a row each.
@@ -262,8 +277,7 @@ class _Recorder(TorchFunctionMode):
             inputs = tuple(t for t, (storage, _) in zip(given, before, strict=True) if storage not in self.own)
             self.run = Run("", name.strip("_"), None, inputs, own=own)
         try:
-            with torch.device("meta"):  # for what it makes anew; not on all the time, as it slows every question down
-                output = function(*args, **kwargs)
+            output = self._result(function, name, args, kwargs, given)
         finally:
             run, self.run = self.run, None if outside else self.run
         made = tensors_in(output)
@@ -273,7 +287,7 @@ class _Recorder(TorchFunctionMode):
             self.calls.append(call)
             run.calls.append(call)
             new = any(_storage(tensor) not in dict(before) for tensor in made)
-            if outside and given and (new or written):
+            if outside and any(tensor.is_meta for tensor in given) and (new or written):
                 path = self.names[self.within[-1]] if self.within else ""
                 run.name, run.outputs = self._unused(f"{path}.{run.kind}".lstrip(".")), tuple(made)
                 self.runs.append(run)
@@ -281,10 +295,25 @@ class _Recorder(TorchFunctionMode):
                 self.passes[-1].parts.append(run if run.name else call)
         return output
 
+    def _result(self, function, name, args, kwargs, given):
+        """Call the function; what it makes anew has no content, and what has none goes to no device."""
+        if name in ("to", "cpu", "cuda") and given[0].is_meta:
+            types = [part for part in (*args[1:], *kwargs.values()) if isinstance(part, torch.dtype | Tensor)]
+            types = [part.dtype if isinstance(part, Tensor) else part for part in types]
+            return function(args[0], types[0]) if types else args[0].view_as(args[0])
+        with torch.device("meta"):  # not on all the time, as it slows every question down
+            output = function(*args, **kwargs)
+        if not given and isinstance(output, Tensor) and output.ndim == 0:
+            return function(*args, **kwargs)  # a single number that comes from no other may steer the run
+        return output
+
     def _on_meta(self, value):
         """Return the arguments in new lists (the model may append to its own), every tensor on the meta device."""
         if isinstance(value, Tensor) and not value.is_meta:
-            return self.real.get(id(value), _to_meta(value))
+            if id(value) in self.copies:
+                return self.copies[id(value)]
+            self.constants.append(_to_meta(value))
+            return self.constants[-1]
         if isinstance(value, dict):
             return {key: self._on_meta(part) for key, part in value.items()}
         return type(value)(map(self._on_meta, value)) if type(value) in (tuple, list) else value
@@ -292,7 +321,7 @@ class _Recorder(TorchFunctionMode):
     def keep(self, tensor: Tensor) -> Tensor:
         """Note that autograd keeps a tensor."""
         storage = _storage(tensor)
-        if storage not in self.kept and self.runs:
+        if storage not in self.kept and (self.run or self.runs):
             self.kept.add(storage)
             self.kept_tensors.append(tensor)
             (self.run or self.runs[-1]).kept_bytes += tensor.untyped_storage().nbytes()
@@ -329,9 +358,9 @@ def mult_adds(operation: str, args: tuple, output) -> int:
     if operation == "convolution":
         image, weight, transposed = args[0], args[1], args[6]
         return (image if transposed else output).numel() * prod(weight.shape[1:])  # torch: [out, in / groups, k, k]
-    if operation in ("mm", "bmm"):
+    if operation in ("mm", "bmm", "mv", "dot"):
         return output.numel() * args[0].shape[-1]
-    if operation in ("addmm", "baddbmm"):
+    if operation in ("addmm", "baddbmm", "addmv"):
         return output.numel() * args[1].shape[-1]
     if operation.startswith("_scaled_dot_product"):
         query, key, value = args[:3]
@@ -348,35 +377,57 @@ def _named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from model.named_buffers()
 
 
-def _without_content(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return all parameters and buffers as they are, on the meta device."""
-    for name, tensor in tensors.items():
+def _without_content(model: nn.Module) -> tuple[nn.Module, dict[int, object]]:
+    """Return a copy of the model with parameters and buffers on the meta device, and {id of an original: its copy}.
+
+    All modules are new, and so are their dicts, lists and sets: whatever forward adds or replaces stays in the copy.
+    Other tensors are copied with their content, as they may steer the run; other objects are the learner's own.
+    """
+    copies: dict[int, object] = {}
+    for name, tensor in _named_tensors(model):
         if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
             raise ValueError(f"the shape of {name} is not known yet (a lazy layer); run the model once before")
-    return {
-        name: nn.Parameter(_to_meta(tensor), tensor.requires_grad)
-        if isinstance(tensor, nn.Parameter)
-        else _to_meta(tensor)
-        for name, tensor in tensors.items()
-    }
+        copy = _to_meta(tensor)
+        copies[id(tensor)] = nn.Parameter(copy, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else copy
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(f"{name or 'the model'} was scripted, which hides its layers; take it as it was before")
+        copies[id(module)] = object.__new__(type(module))
+    for module in model.modules():
+        attributes = {name: _copied(value, copies) for name, value in vars(module).items()}
+        for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
+            attributes[hooks] = type(attributes[hooks])((k, f) for k, f in attributes[hooks].items() if _is_torchs(f))
+        vars(copies[id(module)]).update(attributes)
+    return copies[id(model)], copies
+
+
+def _copied(value, copies: dict[int, object]):
+    if id(value) in copies:
+        return copies[id(value)]
+    if isinstance(value, Tensor):
+        copy = value.detach().clone().requires_grad_(value.requires_grad and value.is_leaf)
+    elif isinstance(value, MethodType):  # self.activation = self.relu6
+        return MethodType(value.__func__, _copied(value.__self__, copies))
+    elif isinstance(value, dict):
+        copy = shallow_copy(value)
+        copy.clear()
+        copy.update((key, _copied(part, copies)) for key, part in value.items())
+    elif type(value) in (list, set, tuple):
+        copy = type(value)(_copied(part, copies) for part in value)
+    else:
+        return value
+    copies[id(value)] = copy
+    return copy
+
+
+def _is_torchs(hook) -> bool:
+    """Return whether a hook belongs to torch: weight normalisation and pruning set weights in hooks."""
+    return (getattr(hook, "__module__", None) or type(hook).__module__).startswith("torch.")
 
 
 def _is_layer(module: nn.Module) -> bool:
     """Return whether a module has no parts, those that only compute its weight (`parametrizations`) left out."""
     return all(name == "parametrizations" for name, _ in module.named_children())
-
-
-@contextmanager
-def _given_back(model: nn.Module) -> Iterator[None]:
-    """Give back, after the block, the attributes of every module, modes included, and the random numbers."""
-    attributes = [(module, dict(vars(module))) for module in model.modules()]
-    with same_random_numbers_after({parameter.device for parameter in model.parameters()}):
-        try:
-            yield
-        finally:
-            for module, before in attributes:
-                vars(module).clear()
-                vars(module).update(before)
 
 
 @contextmanager

@@ -1,18 +1,21 @@
 import collections
 import gc
+import random
 import subprocess
 import sys
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
 from torch import nn
+from torch.nn.utils import prune
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnnviz.analysis import layer_table
+from cnnviz.analysis import layer_table, receptive_field
 from cnnviz.analysis.layer_table.__main__ import main
 from cnnviz.models import create_model
 
@@ -297,6 +300,167 @@ def test_the_model_is_left_as_it_was():
     assert all(parameter.grad is None for parameter in model.parameters())
     assert torch.equal(random, torch.get_rng_state())
     assert gc.isenabled()
+
+
+class Writes(nn.Module):
+    """Keeps something of each run, in every way that forward can."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.fc = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(72, 3)
+        self.steps, self.seen, self.cache, self.weights = torch.zeros(()), [], {}, [self.conv.weight]
+
+    def forward(self, x):
+        x = self.norm(self.conv(x))
+        self.last = x
+        self.steps += 1
+        self.seen.append(x)
+        self.cache["last"] = x
+        with torch.no_grad():
+            self.weights[0].mul_(2)
+        random.random()
+        np.random.rand()
+        return self.fc(x.flatten(1))
+
+
+@pytest.mark.parametrize("look", [layer_table, lambda model, size: receptive_field(model, "norm", input_size=size)])
+def test_whatever_forward_writes_stays_out_of_the_learners_model(look):
+    model, states = Writes().train(), (random.getstate(), np.random.get_state()[1].tolist())
+    attributes, weight = dict(vars(model)), model.conv.weight.clone()
+    look(model, (1, 8, 8))
+    assert vars(model) == attributes
+    assert (model.steps, model.seen, model.cache) == (0, [], {})
+    assert torch.equal(model.conv.weight, weight)
+    assert model.norm.num_batches_tracked == 0
+    assert states == (random.getstate(), np.random.get_state()[1].tolist())
+    assert model(torch.zeros(2, 1, 8, 8)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_layer_under_two_names_keeps_its_weights(fails):
+    conv, norm = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+    model = nn.Sequential(conv, norm, nn.ReLU(), conv, norm, *([nn.Linear(5, 5)] if fails else []))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    if fails:
+        with pytest.raises(ValueError, match="does not run"):
+            layer_table(model, (4, 8, 8))
+    else:
+        table = layer_table(model, (4, 8, 8))
+        assert table.parameters == 4 * 4 * 9 + 4 + 8
+        assert [row.parameters for row in table.rows] == [148, 8, 0, 0, 0]
+        assert table.mult_adds == 2 * 64 * 4 * 4 * 9
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_layer_that_forward_makes_is_asked_to_be_made_before():
+    class Late(nn.Module):
+        def forward(self, x):
+            if not hasattr(self, "fc"):
+                self.fc = nn.Linear(x.shape[-1], 3)
+            return self.fc(x)
+
+    with pytest.raises(ValueError, match=r"Late makes fc\.weight only when it runs; run the model once before"):
+        layer_table(late := Late(), (8,))
+    late(torch.zeros(1, 8))
+    assert layer_table(late, (8,)).parameters == 27
+
+
+def test_hooks_of_the_learners_own_do_not_run_and_those_of_torch_do():
+    layer, pruned = nn.utils.parametrizations.weight_norm(nn.Conv2d(1, 2, 3)), nn.Conv2d(2, 2, 1)
+    prune.random_unstructured(pruned, "weight", 0.5)
+    model, seen = nn.Sequential(layer, pruned), {}
+    model[0].register_forward_hook(lambda module, inputs, output: seen.update(mean=output.mean().item()))
+    rows = layer_table(model, (1, 8, 8)).rows
+    assert [row.output_shape for row in rows if row.mult_adds] == [(1, 2, 6, 6)] * 2
+    assert seen == {}
+    assert len(model[0]._forward_hooks) == 1
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda x: x.to("cpu"),
+        lambda x: x.cpu(),
+        lambda x: x.to(torch.zeros(1)),
+        lambda x: x.to(device="cpu", dtype=torch.float32),
+    ],
+)
+def test_a_forward_that_chooses_a_device_runs(move):
+    class Moves(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 2, 3)
+
+        def forward(self, x):
+            return self.conv(move(x)) + torch.ones(1, device="cpu")
+
+    assert layer_table(Moves(), (1, 8, 8)).mult_adds == 2 * 9 * 36
+
+
+@pytest.mark.parametrize("name", ["resnet20", "inception_resnet_v2"])
+def test_in_training_every_branch_of_stochastic_depth_is_counted(name):
+    with torch.device("meta"):
+        model, plain = create_model(name, survival=0.5), create_model(name)
+    table, whole = (layer_table(one, training=True) for one in (model, plain))
+    assert (table.parameters, table.mult_adds) == (whole.parameters, whole.mult_adds)
+
+
+def test_a_single_number_of_the_models_own_may_steer_the_run():
+    class Draws(nn.Module):
+        def forward(self, x):
+            return F.relu(x) if torch.rand(()) < 2 else x
+
+    assert [row.kind for row in layer_table(Draws(), (1, 8, 8)).rows] == ["relu"]
+
+
+def test_inputs_have_the_models_type_and_inference_mode_and_compiled_models_are_no_obstacle():
+    double = nn.Sequential(nn.Conv2d(1, 2, 3).double())
+    assert layer_table(double, (1, 8, 8)).activation_bytes == 2 * 36 * 8
+    with torch.inference_mode():
+        assert layer_table(double, (1, 8, 8)).kept_bytes == 64 * 8
+    assert [row.name for row in layer_table(torch.compile(double), (1, 8, 8)).rows] == ["0"]
+
+
+def test_a_scripted_model_is_refused():
+    with pytest.warns(FutureWarning, match="jit.script"):
+        scripted = torch.jit.script(nn.Conv2d(1, 2, 3))
+    with pytest.raises(ValueError, match="0 was scripted, which hides its layers"):
+        layer_table(nn.Sequential(scripted), (1, 8, 8))
+
+
+# Functions that begin a network
+
+
+@pytest.mark.parametrize(
+    ("run", "kept"),
+    [
+        (lambda w, x: F.conv2d(x, w[:, :, None, None]), 3 * 64 * 4),
+        (lambda w, x: torch.einsum("nchw,oc->nohw", x, w), 3 * 64 * 4),
+        (lambda w, x: x.flatten(2).mT @ w.mT, 3 * 64 * 4),
+    ],
+)
+def test_what_the_first_function_of_a_network_keeps_is_counted(run, kept):
+    class Begins(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.randn(5, 3))
+
+        def forward(self, x):
+            return run(self.w, x)
+
+    assert layer_table(Begins(), (3, 8, 8)).kept_bytes == kept
+
+
+def test_products_with_a_vector_are_counted():
+    class Vectors(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.v, self.w = nn.Parameter(torch.randn(16)), nn.Parameter(torch.randn(5))
+
+        def forward(self, x):
+            return torch.dot(x[0] @ self.v, self.w)
+
+    assert layer_table(Vectors(), (5, 16)).mult_adds == 5 * 16 + 5
 
 
 # Memory

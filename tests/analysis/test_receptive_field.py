@@ -112,6 +112,35 @@ def test_fields_over_branches_and_shortcuts_are_those_of_the_gradient(build, lay
 
 
 @pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (x.new_ones(4, 36) @ F.unfold(x, 3, padding=1)).view_as(x),
+        lambda x: torch.stack(x.unbind(2)[::-1], 2),
+        lambda x: torch.einsum("nchw,oc->nohw", x, x.new_ones(5, 4)),
+        lambda x: nn.GRU(32, 8)(x[0, 0][None])[0],
+    ],
+)
+def test_where_it_is_not_worked_out_which_pixels_go_where_the_field_is_not_known(function):
+    class Net(nn.Module):
+        def forward(self, x):
+            return function(x)
+
+    assert [row.receptive_field for row in layer_table(Net(), (4, 24, 32)).rows][-1] is None
+
+
+def test_numbers_that_the_model_brings_along_come_from_no_pixel():
+    class Scales(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.scale = nn.Conv2d(1, 1, 3), torch.tensor(2.0)
+
+        def forward(self, x):
+            return self.conv(x) * self.scale + torch.zeros(())
+
+    assert [row.receptive_field for row in layer_table(Scales(), (1, 8, 8)).rows] == [(3, 3)] * 3
+
+
+@pytest.mark.parametrize(
     ("layers", "size"),
     [(1, 3), (2, 5), (3, 7), (4, 9)],
 )

@@ -35,11 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the table of the model that the command line names; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m cnnviz.analysis.layer_table", description=__doc__.splitlines()[0])
     parser.add_argument("model", help=f"package.module:factory, or one of {', '.join(MODELS)}")
-    parser.add_argument("--input-size", type=int, metavar="N", nargs="+", help="without the batch: 3 224 224")
+    parser.add_argument("--input-size", type=int, metavar="N", nargs="+", help="without the batch: 3 224 224, or 224")
     parser.add_argument("--stages", action="store_true", help="only the sums of each stage")
     options = parser.parse_args(arguments)
     try:
-        table = layer_table(model_of(options.model), options.input_size)
+        size = options.input_size
+        table = layer_table(model_of(options.model), size[0] if size and len(size) == 1 else size)
     except (TypeError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
