@@ -1,7 +1,7 @@
-"""Key press to changed pixels: ConvolutionExplorer beside the same picture redrawn by matplotlib in an Output.
+"""Key press to changed pixels: the explorers beside a picture redrawn by matplotlib in an Output.
 
-Both stand on one page of a real JupyterLab and move the stride slider by arrow keys. The clock starts at the time stamp
-of the key's event and stops when the frame that shows the change has been laid out and painted. A third slider stands
+All stand on one page of a real JupyterLab, and arrow keys move a slider of each. The clock starts at the time stamp of
+the key's event and stops when the frame that shows the change has been laid out and painted. One more slider stands
 there that only clears one pixel: what it needs is JupyterLab's, the browser's and the machine's part of the time.
 """
 
@@ -18,10 +18,13 @@ from tests.browser.lab import JupyterLab, find_chromium
 PRESSES = 40
 PASSES = 2
 
-EXPLORER = """
-from cnnviz.widgets.convolution import ConvolutionExplorer
-ConvolutionExplorer(kernels=["sobel x"])  # 7 x 7, as in the chapters
-"""
+# An explorer, in the settings in which the chapters show it, and the slider that is moved.
+EXPLORERS = {
+    'ConvolutionExplorer(kernels=["sobel x"])': "stride",
+    'ChannelExplorer(kind="grouped")': "in_channels",
+    "CostExplorer()": "in_channels",
+    "ReceptiveFieldExplorer()": "image_size",
+}
 BARE = """
 import anywidget
 
@@ -69,7 +72,7 @@ ipywidgets.VBox([slider, picture])
 """
 
 # A message posted during a frame arrives when the frame has been painted. A change made outside a frame waits for one.
-# What changes is a canvas that is painted anew, or an image that is put into the page.
+# What changes is a canvas that is painted anew, an element of an explorer, or an image that is put into the page.
 CLOCK = """() => {
     const frame = { inside: false };
     const request = window.requestAnimationFrame.bind(window);
@@ -101,16 +104,16 @@ CLOCK = """() => {
         await image.decode();
         changed();
     }).observe(document.querySelector(".widget-output"), { childList: true, subtree: true });
+    const all = { childList: true, characterData: true, attributes: true, subtree: true };
+    for (const explorer of document.querySelectorAll(".cnnviz")) new MutationObserver(changed).observe(explorer, all);
 }"""
 
 
 def measure() -> list[Row]:
-    """Press arrow keys on both sliders in turns; return one row for each of the three targets."""
-    sliders = {
-        "explorer": ".cnnviz input[name=stride]",
-        "matplotlib": ".widget-slider .noUi-handle",
-        "bare": ".bare",
-    }
+    """Press arrow keys on all sliders in turns; return two rows for each explorer, and one beside matplotlib."""
+    sliders = {"matplotlib": ".widget-slider .noUi-handle", "bare": ".bare"}
+    for number, (explorer, slider) in enumerate(EXPLORERS.items()):
+        sliders[explorer.partition("(")[0]] = f".cnnviz >> nth={number} >> input[name={slider}]"
     times = {name: [] for name in sliders}
     with tempfile.TemporaryDirectory() as folder, JupyterLab(Path(folder)) as lab, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -122,27 +125,25 @@ def measure() -> list[Row]:
             for name, slider in sliders.items():
                 times[name] += _press(page, slider)
         browser.close()
-    ours, theirs, bare = (statistics.median(times[name]) for name in sliders)
-    late, _, bare_late = (statistics.quantiles(times[name], n=20)[-1] for name in sliders)
-    what = "key press to changed pixels, ConvolutionExplorer"
-    return [
-        Row(f"{what}, median", ours, bare, "ms", bare / ours, "at most 10 ms", ours <= 10),
-        Row(f"{what}, 95 %", late, bare_late, "ms", bare_late / late, "at most 33 ms", late <= 33),
-        Row(
-            "the same beside matplotlib in an Output, median",
-            ours,
-            theirs,
-            "ms",
-            theirs / ours,
-            "8 times",
-            theirs / ours >= 8,
-        ),
-    ]
+    middle = {name: statistics.median(found) for name, found in times.items()}
+    late = {name: statistics.quantiles(found, n=20)[-1] for name, found in times.items()}
+    rows = []
+    for name in list(sliders)[2:]:
+        for what, found, limit in (("median", middle, 10), ("95 %", late, 33)):
+            ours, bare = found[name], found["bare"]
+            row = Row(
+                f"key to pixels, {name}, {what}", ours, bare, "ms", bare / ours, f"at most {limit} ms", ours <= limit
+            )
+            rows.append(row)
+    ours, theirs = middle["ConvolutionExplorer"], middle["matplotlib"]
+    what = "ConvolutionExplorer beside matplotlib in an Output"
+    return [*rows, Row(what, ours, theirs, "ms", theirs / ours, "8 times", theirs / ours >= 8)]
 
 
 def _open(lab: JupyterLab, browser, path: Path):
     """Run the cells in JupyterLab and start the clock on what each of them draws."""
-    cells = [nbformat.v4.new_code_cell(source) for source in (EXPLORER, REDRAWN, BARE)]
+    explorers = [f"from cnnviz.widgets import *\n{explorer}" for explorer in EXPLORERS]
+    cells = [nbformat.v4.new_code_cell(source) for source in (*explorers, REDRAWN, BARE)]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     notebook = lab.open(browser, path.name)
     if not notebook.run_all():

@@ -4,17 +4,20 @@ Importing cnnviz imports nothing else; ask for what you need, as in `from cnnviz
 Each part uses only those above it. What a chapter shows is computed by one of them.
 
 cnnviz.files      a file appears whole or not at all: `whole_file`
-cnnviz.models     one paper, one file: `lenet5`, `lenet5_1998`; by name: `create_model`, `list_models`
+cnnviz.models     one paper, one file: `lenet5`, `resnet50`; by name: `create_model`, `list_models`
 cnnviz.datasets   a name in, images and labels out: `load_dataset`, `ImageSet`; published and measured numbers:
                   `published`, `measured`
 cnnviz.analysis   arrays or a network in, numbers out, each a frozen dataclass that describes itself: `convolution`
                   (sizes, padding, every step), `kernels`, `photo_filter`, `feature_maps`, `filters`, `evaluate`,
-                  `confusion`, `comparison` (a paper's number beside ours)
-cnnviz.training   the one training loop, which yields records and draws nothing: `fit`, `Recipe`, `EpochRecord`, `Run`;
-                  where it runs: `best_device`, `profile`
+                  `losses`, `confusion`, `comparison` (a paper's number beside ours); any network taken apart:
+                  `layer_table`, `architecture`, `receptive_field`; `stack` and `designs` (layers in plain words), what
+                  they cost; `lecture_numbers` and `lecture_statements`, recomputed
+cnnviz.training   the one training loop, which yields records and draws nothing: `fit`, `Recipe`, `RECIPES`,
+                  `EpochRecord`, `Run`; where it runs: `best_device`, `profile`
 cnnviz.figures    numbers in, a figure out: `plot_feature_maps`, `plot_filters`, `plot_confusion`,
-                  `plot_learning_curves`, `montage`; moving: `convolution`; colours: `style`
-cnnviz.widgets    controls around a picture: `ConvolutionExplorer`, `PhotoFilterExplorer`, `TrainingMonitor`,
+                  `plot_learning_curves`, `plot_receptive_field`, `montage`; moving: `convolution`; colours: `style`
+cnnviz.widgets    controls around a picture: `ConvolutionExplorer`, `PhotoFilterExplorer`, `ChannelExplorer`,
+                  `CostExplorer`, `ReceptiveFieldExplorer`, `ArchitectureExplorer`, `TrainingMonitor`,
                   `FeatureMapExplorer`, `FilterExplorer`
-cnnviz.exercises  checks of the learner's answers, one module a chapter: `ch01`, `ch02`, `ch03`, `ch05`
+cnnviz.exercises  checks of the learner's answers, one module a chapter: `ch01` to `ch05`
 """
