@@ -347,7 +347,7 @@ function render({ model, el }) {
         button({ name: "fold", label: box?.unfoldedFirst ? "Fold" : `Unfold${box?.count > 1 ? ` ${box.count}` : ""}`, title: "Show identical parts one by one, or as one (Space)", onClick: () => toggleFold(box.part.name) }).root);
       buttons.children[0].disabled = type.parts.length === 0 || part.name === state[trait(side, "part")];
       buttons.children[1].disabled = !(box?.count > 1 || box?.unfoldedFirst);
-      const list = element("dl", {}, ...facts(network, part, row).flatMap(([what, text]) => [element("dt", { text: what }), element("dd", { text })]));
+      const list = element("dl", {}, ...facts(network, part, row).flatMap(([what, text]) => [element("dt", { text: what }), element("dd", { text, title: text })]));
       const text = type.source === null ? null : network.sources[type.source];
       const wasOpen = panel.querySelector("details")?.open ?? false;
       const words = text === null ? `${type.kind}: a function of torch` : text.text ?? `${text.name}: its source text is not to be found`;

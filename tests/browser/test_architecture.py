@@ -199,8 +199,10 @@ def test_texts_on_the_page_lie_within_their_boxes(import_module):
         return wrong || (beside && texts[0].right > texts[1].left + 0.5) ? [box.dataset.part] : [];
     })"""
     for name, part in (("googlenet", ""), ("nasnet_mobile", "stage3.cells.0"), ("densenet121", ""), ("resnet152", "")):
+        mount(page, ArchitectureExplorer(meta(name), part=part))
         for depth in (1, 2, 3):
-            mount(page, ArchitectureExplorer(meta(name), part=part, depth=depth))
+            page.evaluate("(depth) => model.set('depth', depth)", depth)
+            page.evaluate(QUICK)
             assert page.evaluate(outside) == [], (name, depth)
 
 
@@ -216,7 +218,7 @@ class Tower(nn.Module):
         self.fc = nn.Linear(8, 2)
 
     def forward(self, x):
-        return self.fc(self.blocks(self.stem(x)).mean((2, 3)))
+        return self.fc(self.blocks(self.stem(x).relu()).mean((2, 3)))
 
 
 def boxes_on(page):
@@ -236,7 +238,7 @@ def test_keys_select_open_unfold_and_go_out(import_module):
     press("ArrowDown")
     page.evaluate(FRAME)
     assert page.evaluate("() => state.selected") == "stem"
-    press("ArrowDown", "Enter")
+    press("ArrowDown", "ArrowDown", "Enter")
     page.evaluate(FRAME)
     assert page.evaluate("() => [state.part, state.selected]") == ["blocks", ""]
     assert boxes_on(page) == ["blocks.0"]  # five in one
@@ -247,7 +249,7 @@ def test_keys_select_open_unfold_and_go_out(import_module):
     press("Escape")
     page.evaluate(FRAME)
     assert page.evaluate("() => [state.part, state.selected]") == ["", "blocks"]
-    press("End", "Home", "ArrowDown", "ArrowDown", "ArrowDown")
+    press("End", "Home", *["ArrowDown"] * 4)
     page.evaluate(FRAME)
     assert page.evaluate("() => state.selected") == "fc"
     press("Enter")  # a layer has nothing within
@@ -256,7 +258,7 @@ def test_keys_select_open_unfold_and_go_out(import_module):
     press("ArrowRight")
     page.evaluate(FRAME)
     assert page.evaluate("() => state.depth") == 2
-    assert boxes_on(page) == ["blocks", "stem", "blocks.0", "mean", "fc"]
+    assert boxes_on(page) == ["blocks", "stem", "relu", "blocks.0", "mean", "fc"]
     press("Tab", "k")
     page.evaluate(FRAME)
     assert page.evaluate("() => state.measure") == "kept for backward"
@@ -281,7 +283,7 @@ def test_the_pointer_names_selects_opens_and_unfolds(import_module):
     assert "5 in a row, 0 to 4" in page.inner_text(".cnnviz-architecture-panel")
     page.click("[data-fold]")
     page.evaluate(FRAME)
-    assert len(boxes_on(page)) == 9
+    assert len(boxes_on(page)) == 10
     page.dblclick(".cnnviz-box[data-part='blocks.3']")
     page.evaluate(FRAME)
     assert page.evaluate("() => state.part") == "blocks.3"
