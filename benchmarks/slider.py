@@ -105,7 +105,8 @@ CLOCK = """() => {
         changed();
     }).observe(document.querySelector(".widget-output"), { childList: true, subtree: true });
     const all = { childList: true, characterData: true, attributes: true, subtree: true };
-    for (const explorer of document.querySelectorAll(".cnnviz")) new MutationObserver(changed).observe(explorer, all);
+    const explorers = new MutationObserver(changed);
+    window.watch = (slider) => { if (slider.closest(".cnnviz")) explorers.observe(slider.closest(".cnnviz"), all); };
 }"""
 
 
@@ -156,6 +157,7 @@ def _open(lab: JupyterLab, browser, path: Path):
 def _press(page, slider: str) -> list[float]:
     """Move a slider by keys, from 1 to 2 and back; return the milliseconds that each press took."""
     page.locator(slider).first.focus()
+    page.locator(slider).first.evaluate("(slider) => watch(slider)")
     times = []
     for index in range(PRESSES + 4):
         page.keyboard.press("ArrowLeft" if index % 2 else "ArrowRight")
