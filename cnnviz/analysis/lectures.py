@@ -19,7 +19,7 @@ from cnnviz.analysis.convolution import convolution, leftover, output_size, pool
 from cnnviz.analysis.keras_parameters import keras_parameters
 from cnnviz.analysis.kernels import GAUSSIAN_273
 from cnnviz.analysis.layer_table import LayerRow, LayerTable, layer_table
-from cnnviz.datasets.reference import LECTURES
+from cnnviz.datasets.reference import LECTURES, published
 from cnnviz.models import create_model
 from cnnviz.models.googlenet import Inception, NaiveInception
 from cnnviz.models.resnet import residual_blocks
@@ -55,8 +55,9 @@ def lecture_numbers() -> pd.DataFrame:
     """Return one row for each number of the lectures, with what the package computes for it.
 
     Columns: id, lecture, statement, printed, unit, computed (in that unit), verdict, explanation. Verdicts: "agrees";
-    "agrees as rounded": equal at the digits that are printed; "depends on": of two readings one agrees, both stand in
-    the explanation; "does not agree"; "not measured yet": only an experiment can tell.
+    "agrees as rounded": equal at the digits that are printed, in one of the readings at least; "depends on": of two
+    readings one agrees, both stand in the explanation; "does not agree"; "not measured yet": only an experiment can
+    tell.
     """
     course = _course()
     return pd.DataFrame([_row(row, course) for row in printed_numbers()])
@@ -92,7 +93,7 @@ def _row(row: dict[str, str], course: dict[str, Callable]) -> dict:
     elif len(verdicts) > 1 and "does not agree" in verdicts:
         verdict = "depends on"
     else:
-        verdict = min(verdicts)  # "agrees" before "agrees as rounded"
+        verdict = "agrees as rounded" if "agrees as rounded" in verdicts else verdicts.pop()
     return {
         **{name: row[name] for name in ("id", "lecture", "statement", "printed", "unit")},
         "computed": _in_unit(found[0], row["unit"]) if found else None,
@@ -131,14 +132,14 @@ def _course() -> dict[str, Callable[[], Reading | list[Reading]]]:
     printed = {row["id"]: row["printed"] for row in printed_numbers()}
     return {
         **_googlenet(net, printed),
-        **_residual(net),
-        **_bottlenecks(),
+        **_residual(net, printed),
+        **_bottlenecks(printed),
         **_mobilenet(net, printed),
         **_keras(),
         **_alexnet(net, printed),
         **_googlenet_stem(net, printed),
         **_arithmetic(printed),
-        **_vgg(net),
+        **_vgg(net, printed),
     }
 
 
@@ -177,6 +178,34 @@ def _millions(number: float) -> str:
     return f"{number / 1e6:,.1f} million"
 
 
+def _product(*factors: int) -> str:
+    """Return factors as a product, as it is written."""
+    return " · ".join(map(str, factors))
+
+
+def _weight_factors(row: LayerRow) -> str:
+    """Return the weights of a convolution or linear layer as a product: 3² · 64 · 192."""
+    ends = _product(row.input_shape[1] // (row.groups or 1), row.output_shape[1])
+    return f"{row.kernel_size[0]}² · {ends}" if row.kernel_size else ends
+
+
+def _size_of(row: LayerRow) -> str:
+    """Return the arithmetic of a height that a window leaves."""
+    size, kernel, stride, padding = row.input_shape[2], row.kernel_size[0], row.stride[0], row.padding[0]
+    return f"({size} + 2 · {padding} - {kernel}) / {stride} + 1 = {row.output_shape[2]}"
+
+
+def _cause(printed: str, *found: tuple[float, str]) -> str:
+    """Return, as the end of a sentence, each way that was found to give what is printed: (value, arithmetic)."""
+    because = [arithmetic for value, arithmetic in found if _verdict(printed, value) != "does not agree"]
+    return f"; where {printed} may come from: {', or '.join(because)}" if because else ""
+
+
+def _paper(model: str, quantity: str) -> float:
+    [number] = published(model=model, quantity=quantity)
+    return number.value
+
+
 def _memory(numbers: int, kilo: bool = False) -> list[Reading]:
     """Return both readings of KB or MB for so many float32 numbers."""
     units = [("KB", 10**3), ("KiB", KIB)] if kilo else [("MB", 10**6), ("MiB", MIB)]
@@ -192,13 +221,16 @@ def _googlenet(net, printed) -> dict:
         return Reading(_times(shape), f"the output of {stage} of our GoogLeNet is {_times(shape)}")
 
     def straight():
-        row = _weighted(_layers(nn.Flatten(), nn.Linear(1024 * 7 * 7, 1000), size=(1024, 7, 7)))[0]
-        return Reading(_weights(row), f"1024 · 7 · 7 · 1000 = {_weights(row):,} weights")
+        table = _layers(nn.Flatten(), nn.Linear(1024 * 7 * 7, 1000), size=(1024, 7, 7))
+        [row] = _weighted(table)
+        factors = _product(*table.input_shapes[0][1:], row.output_shape[1])
+        return Reading(_weights(row), f"{factors} = {_weights(row):,} weights")
 
     def averaged():
-        pool = nn.AdaptiveAvgPool2d(1)
-        row = _weighted(_layers(pool, nn.Flatten(), nn.Linear(1024, 1000), size=(1024, 7, 7)))[0]
-        return Reading(_weights(row), f"1024 · 1000 = {_weights(row):,} weights; the pooling has none")
+        table = _layers(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1024, 1000), size=(1024, 7, 7))
+        [row] = _weighted(table)
+        pooling = table.parameters - row.parameters
+        return Reading(_weights(row), f"{_weight_factors(row)} = {_weights(row):,} weights; the pooling has {pooling}")
 
     def modules():
         with torch.device("meta"):
@@ -219,15 +251,21 @@ def _googlenet(net, printed) -> dict:
 
     def fewer(times):
         ours, one, two = counts()
-        return [
-            Reading(
-                alexnet.parameters / ours.parameters,
-                f"AlexNet {form} {alexnet.parameters:,} / {ours.parameters:,} = "
-                f"{alexnet.parameters / ours.parameters:.1f}; {times} times fewer would be "
-                f"{_millions(alexnet.parameters / float(times))}",
+        found = []
+        for form, alexnet in (("in one tower", one), ("in two groups", two)):
+            ratio = alexnet.parameters / ours.parameters
+            because = (
+                f"AlexNet {form} {alexnet.parameters:,} / {ours.parameters:,} = {ratio:.1f}; {times} times fewer would "
+                f"be {_millions(alexnet.parameters / float(times))}"
             )
-            for form, alexnet in (("in one tower", one), ("in two groups", two))
-        ]
+            found.append((ratio, because))
+        paper = _paper("googlenet", "parameters of AlexNet divided by its own, as printed")
+        cause = _cause(
+            times,
+            (paper, f"GoogLeNet's paper prints {paper:g}, too"),
+            (round(ratio, -1), f"{ratio:.1f} to the nearest ten is {round(ratio, -1):g}"),
+        )
+        return [Reading(found[0][0], found[0][1]), Reading(found[1][0], found[1][1] + cause)]
 
     def more_work():
         ours, one, two = counts()
@@ -242,9 +280,15 @@ def _googlenet(net, printed) -> dict:
 
     def parameters():
         ours, with_heads = net("googlenet", aux_logits=False).parameters, net("googlenet").parameters
+        alexnet, times = _paper("alexnet_two_groups", "parameters, as printed"), float(printed["A11"])
+        arithmetic = (
+            f"AlexNet's {alexnet:g} million, as its paper prints, by the ratio of A11: {alexnet:g} / {times:g} = "
+            f"{alexnet / times:g}"
+        )
+        cause = _cause(printed["B38"], (alexnet / times, arithmetic))
         return [
             Reading(ours, f"without the auxiliary heads {ours:,}"),
-            Reading(with_heads, f"with both of them {with_heads:,}"),
+            Reading(with_heads, f"with both of them {with_heads:,}{cause}"),
         ]
 
     return {
@@ -261,12 +305,21 @@ def _googlenet(net, printed) -> dict:
     }
 
 
-def _residual(net) -> dict:
-    def depth(name):
+def _residual(net, printed) -> dict:
+    def depth(id, name):
         rows = [row for row in _weighted(net(name)) if ".shortcut" not in row.name]
         convolutions = sum("Conv" in row.kind for row in rows)
+        pools = sum("MaxPool" in row.kind for row in net(name).rows)
         because = f"{convolutions} convolutions and {len(rows) - convolutions} linear layer on the way through {name}"
-        return Reading(len(rows), f"{because}: {len(rows)}; projections in shortcuts do not count")
+        cause = _cause(
+            printed[id],
+            (convolutions, f"{len(rows)} - {len(rows) - convolutions} = {convolutions} without the linear layer"),
+            (
+                len(rows) + pools,
+                f"{len(rows)} + {pools} = {len(rows) + pools} with the max pooling, which has no weights",
+            ),
+        )
+        return Reading(len(rows), f"{because}: {len(rows)}; projections in shortcuts do not count{cause}")
 
     def paths():
         with torch.device("meta"):
@@ -281,22 +334,27 @@ def _residual(net) -> dict:
     def deepest():
         ours, vgg = net("resnet152").mult_adds, net("vgg16")
         convolutions = sum(row.mult_adds for row in vgg.rows if "Conv" in row.kind)
-        return Reading(
-            ours,
-            f"ResNet-152 has {ours / 1e9:.1f} billion, as its paper prints; {convolutions / 1e9:.1f} billion are the "
-            f"convolutions of VGG-16 ({vgg.mult_adds / 1e9:.1f} billion with its linear layers)",
+        paper, vgg_in_it = (_paper(name, "mult-adds, as printed") for name in ("resnet152", "vgg16"))
+        cause = _cause(
+            printed["D22"],
+            (
+                convolutions / 1e9,
+                f"the convolutions of VGG-16 have {convolutions / 1e9:.1f} billion ({vgg.mult_adds / 1e9:.1f} with its "
+                f"linear layers); for VGG-16 the same paper prints {vgg_in_it:g}",
+            ),
         )
+        return Reading(ours, f"ResNet-152 has {ours / 1e9:.1f} billion, and its paper prints {paper:g}{cause}")
 
     return {
-        "A13": lambda: depth("resnet152"),
-        "A14": lambda: depth("resnet50"),
+        "A13": lambda: depth("A13", "resnet152"),
+        "A14": lambda: depth("A14", "resnet50"),
         "B06": paths,
         "D21": share,
         "D22": deepest,
     }
 
 
-def _bottlenecks() -> dict:
+def _bottlenecks(printed) -> dict:
     def cost(*steps, size=28):
         """Convolutions (before, after, kernel) one after the other on size x size maps."""
         rows = [_conv(*step, size) for step in steps]
@@ -307,7 +365,8 @@ def _bottlenecks() -> dict:
     def stacked_field():
         table = _layers(*(nn.Conv2d(1, 1, 3) for _ in range(3)), size=(1, 16, 16))
         field = table.rows[-1].receptive_field[0]
-        return Reading(field, f"1 + 3 · (3 - 1) = {field} pixels")
+        more = " + ".join(f"({row.kernel_size[0]} - 1)" for row in table.rows)
+        return Reading(field, f"1 + {more} = {field} pixels")
 
     def naive():
         module = NaiveInception(256, BRANCHES["1x1"], BRANCHES["3x3"], BRANCHES["5x5"])
@@ -316,17 +375,15 @@ def _bottlenecks() -> dict:
         total = sum(row.mult_adds for row in rows)
         return Reading(total, f"{terms} = {_millions(total)} mult-adds")
 
-    def reduced():
+    def reduced(id):
         module = Inception(256, BRANCHES["1x1"], 64, BRANCHES["3x3"], 64, BRANCHES["5x5"], 64)
         rows = _weighted(_layers(module, size=(256, 28, 28)))
         [three] = [row.mult_adds for row in rows if row.kernel_size == (3, 3)]
         total = sum(row.mult_adds for row in rows)
         terms = " + ".join(f"{row.mult_adds / 1e6:.1f}" for row in rows)
-        return Reading(
-            total,
-            f"{terms} = {_millions(total)} mult-adds; the 3x3 convolution ({_millions(three)}) counted twice gives "
-            f"{_millions(total + three)}",
-        )
+        twice = f"the 3x3 convolution ({_millions(three)}) counted twice gives {_millions(total + three)}"
+        cause = _cause(printed[id], ((total + three) / 1e6, twice))
+        return Reading(total, f"{terms} = {_millions(total)} mult-adds{cause}")
 
     def stack(kernel, depth):
         rows = [_conv(64, 64, kernel, 28) for _ in range(depth)]
@@ -340,12 +397,12 @@ def _bottlenecks() -> dict:
         "B02": lambda: cost((256, 64, 1), (64, 192, 3)),
         "B03": stacked_field,
         "B04": naive,
-        "B05": reduced,
+        "B05": lambda: reduced("B05"),
         "C13": lambda: stack(7, 1),
         "C14": lambda: stack(3, 3),
         "C24": lambda: cost(wide),
         "C25": lambda: cost(*narrow),
-        "D24": reduced,
+        "D24": lambda: reduced("D24"),
         "E02": lambda: cost(wide),
         "E03": lambda: cost(narrow[0]),
         "E04": lambda: cost(narrow[1]),
@@ -427,34 +484,45 @@ def _alexnet(net, printed) -> dict:
 
     def in_linear():
         number = linear(net("alexnet"))
-        whole = net("alexnet").parameters
-        other = float(printed["C10"]) / float(printed["C11"]) * 100
-        because = f"{number:,} of {whole:,}; {printed['C10']} million are {printed['C11']} % of {other:.0f} million"
+        whole, share = _paper("alexnet_two_groups", "parameters, as printed"), float(printed["C11"])
+        part = whole * share / 100
+        arithmetic = f"the {share:g} % of C11, of the {whole:g} million that the paper prints, are {part:g} million"
+        because = f"{number:,} of {net('alexnet').parameters:,}{_cause(printed['C10'], (part, arithmetic))}"
         return Reading(number, because)
 
     def share():
         parts = []
         for form, name in (("one tower", "alexnet"), ("two groups", "alexnet_two_groups")):
             inside, whole = linear(net(name)), net(name).parameters
-            parts.append(Reading(inside / whole, f"{form}: {inside:,} / {whole:,} = {100 * inside / whole:.1f} %"))
-        return parts
+            parts.append((inside / whole, f"{form}: {inside:,} / {whole:,} = {100 * inside / whole:.1f} %"))
+        part, whole = float(printed["C10"]), _paper("alexnet_two_groups", "parameters, as printed")
+        arithmetic = f"{part:g} million (C10) of the {whole:g} that the paper prints are {100 * part / whole:g} %"
+        cause = _cause(printed["C11"], (100 * part / whole, arithmetic))
+        return [Reading(*parts[0]), Reading(parts[1][0], parts[1][1] + cause)]
 
     def neurons():
         channels, height, width = _weighted(net("alexnet"))[0].output_shape[1:]
         number, other = channels * height * width, int(printed["C12"])
-        return Reading(
-            number,
-            f"{height} · {width} · {channels} = {number:,}; the printed {other:,} is "
-            f"{height} · {other / height / channels:g} · {channels}",
+        wrong = _product(height, other // height // channels, channels)
+        paper = _paper("alexnet_two_groups", "neurons, conv1, as printed")
+        cause = _cause(
+            printed["C12"],
+            (
+                paper,
+                f"AlexNet's paper prints {paper:,.0f}, too, which is {wrong}",
+            ),
         )
+        return Reading(number, f"{_product(height, width, channels)} = {number:,}{cause}")
 
     def first():
-        shape = _last_channels(_weighted(net("alexnet"))[0].output_shape)
-        return Reading(shape, f"(227 - 11) / 4 + 1 = {output_size(227, 11, 4)}: {shape}")
+        row = _weighted(net("alexnet"))[0]
+        shape = _last_channels(row.output_shape)
+        return Reading(shape, f"{_size_of(row)}: {shape}")
 
     def last_pool():
-        shape = [row.output_shape for row in net("alexnet").rows if row.kind == "MaxPool2d"][-1]
-        return Reading(_last_channels(shape), f"after three poolings of 3 with stride 2: {_last_channels(shape)}")
+        pools = [row for row in net("alexnet").rows if row.kind == "MaxPool2d"]
+        shape = _last_channels(pools[-1].output_shape)
+        return Reading(shape, f"pooling {len(pools)} of {len(pools)}: {_size_of(pools[-1])}: {shape}")
 
     return {
         **{id: lambda index=index: layer(index) for id, index in ALEXNET_PARAMETERS.items()},
@@ -485,7 +553,8 @@ def _googlenet_stem(net, printed) -> dict:
 
     def third_parameters():
         row = convolutions()[2]
-        return Reading(_weights(row), f"3² · 64 · 192 = {_weights(row):,} weights, {row.parameters:,} with biases")
+        because = f"{_weight_factors(row)} = {_weights(row):,} weights, {row.parameters:,} with biases"
+        return Reading(_weights(row), because)
 
     def memory():
         stored = [row for row in stem() if row.mult_adds or "Pool" in row.kind]
@@ -498,21 +567,35 @@ def _googlenet_stem(net, printed) -> dict:
     def whole_work():
         numbers = [row.mult_adds for row in convolutions()]
         pools = sum(prod(row.kernel_size) * row.activations for row in stem() if "Pool" in row.kind)
-        terms = " + ".join(f"{number / 1e6:.1f}" for number in numbers)
+        terms, total = " + ".join(f"{number / 1e6:.1f}" for number in numbers), sum(numbers) + pools
+        because, whole = f"with {_millions(pools)} comparisons of the poolings {_millions(total)}", f"{total / 1e6:.0f}"
+        if sorted(whole) == sorted(printed["C22"]) and whole != printed["C22"]:
+            because += f"; the printed {printed['C22']} has the digits of {whole} in another order"
         return [
             Reading(sum(numbers), f"{terms} = {_millions(sum(numbers))} mult-adds"),
-            Reading(sum(numbers) + pools, f"with the comparisons of the poolings {_millions(sum(numbers) + pools)}"),
+            Reading(total, because),
         ]
 
     def against_vgg():
         ours = sum(row.mult_adds for row in convolutions())
         before = [row.mult_adds for row in net("vgg16").rows if row.kind == "Conv2d" and row.output_shape[-1] >= 56]
+        stem_printed = float(printed["C22"])
+        divisors = (stem_printed, float(f"{stem_printed:.2g}"))  # as it is printed, and at two digits
+        ratios = [sum(before[:-1]) / 1e6 / divisor for divisor in divisors]
+        fewer = f"without the last convolution {_millions(sum(before[:-1]))}"
+        cause = _cause(
+            printed["C23"],
+            (ratios[0], f"{fewer}, divided by the {divisors[0]:g} of C22 = {ratios[0]:.2f}"),
+            (
+                ratios[1],
+                f"{fewer}, divided by the {divisors[0]:g} of C22 at two digits, {divisors[1]:g}, = {ratios[1]:.2f}; "
+                f"by {divisors[0]:g} itself it would be {ratios[0]:.2f}",
+            ),
+        )
         return Reading(
             sum(before) / ours,
             f"{len(before)} convolutions of VGG-16 lie before 28 x 28: {_millions(sum(before))} mult-adds, divided by "
-            f"{_millions(ours)} = {sum(before) / ours:.1f}; without the last of them {_millions(sum(before[:-1]))}, "
-            f"which divided by the stem's printed {printed['C22']} million is "
-            f"{sum(before[:-1]) / float(printed['C22']) / 1e6:.1f}",
+            f"{_millions(ours)} = {sum(before) / ours:.1f}{cause}",
         )
 
     return {
@@ -530,17 +613,24 @@ def _googlenet_stem(net, printed) -> dict:
 
 def _arithmetic(printed) -> dict:
     def by_hand():
-        output = convolution(np.arange(9).reshape(3, 3), np.arange(4).reshape(2, 2)).output
-        return Reading(" ".join(f"{value:g}" for value in output.flat), "0·0 + 1·1 + 3·2 + 4·3 = 19, and so on")
+        image, kernel = np.arange(9).reshape(3, 3), np.arange(4).reshape(2, 2)
+        [output] = convolution(image, kernel).output
+        sums = []
+        for (top, left), value in np.ndenumerate(output):
+            window = image[top : top + len(kernel), left : left + kernel.shape[1]]
+            pairs = zip(window.flat, kernel.flat, strict=True)
+            sums.append(f"{' + '.join(f'{pixel}·{weight}' for pixel, weight in pairs)} = {value:g}")
+        return Reading(" ".join(f"{value:g}" for value in output.flat), ", ".join(sums))
 
     def size(stride, padding=0):
         pixels = output_size(7, 3, stride, padding)
         return Reading(pixels, f"⌊(7 + 2·{padding} - 3) / {stride}⌋ + 1 = {pixels}")
 
     def misfit():
-        left, size = leftover(7, 3, 3), output_size(7, 3, 3)
+        pixels, kernel, stride = 7, 3, 3
+        left, size = leftover(pixels, kernel, stride), output_size(pixels, kernel, stride)
         return [
-            Reading(f"{size}", f"torch rounds (7 - 3) / 3 down: {size} x {size}"),
+            Reading(f"{size}", f"torch rounds ({pixels} - {kernel}) / {stride} down: {size} x {size}"),
             Reading("does not fit" if left else "fits", f"the last window ends {left} pixel before the edge"),
         ]
 
@@ -548,27 +638,33 @@ def _arithmetic(printed) -> dict:
         layer = nn.Conv2d(3, filters, 5, padding=padding)
         row = _layers(layer, size=(3, 32, 32)).rows[0]
         # Each multiplication would have a weight of its own.
+        each = _product(*row.kernel_size, row.input_shape[1])
         return Reading(
-            row.mult_adds, f"{_last_channels(row.output_shape)} neurons, 5 · 5 · 3 weights each: {row.mult_adds:,}"
+            row.mult_adds, f"{_last_channels(row.output_shape)} neurons, {each} weights each: {row.mult_adds:,}"
         )
 
     def shared():
         row = _layers(nn.Conv2d(3, 30, 5, padding=2), size=(3, 32, 32)).rows[0]
-        return Reading(_weights(row), f"30 · 5 · 5 · 3 = {_weights(row):,}, and 30 biases")
+        biases = row.parameters - _weights(row)
+        return Reading(_weights(row), f"{_weight_factors(row)} = {_weights(row):,}, and {biases} biases")
 
     def discarded():
         steps = pooling(np.zeros((1, 4, 4)), 2, stride=2)
-        share = 1 - steps.output.size / steps.input.size
-        return Reading(share, f"one of 2 · 2 numbers is kept: {100 * share:g} % are not")
+        kept, there = steps.output.size, steps.input.size
+        share = 1 - kept / there
+        return Reading(share, f"{kept} of {there} numbers are kept: {100 * share:g} % are not")
 
     def ten_filters(channels):
         row = _conv(channels, 10, 3, 32)
-        return Reading(row.parameters, f"10 · (3 · 3 · {channels}) weights + 10 biases = {row.parameters}")
+        biases = row.parameters - _weights(row)
+        return Reading(row.parameters, f"{_weight_factors(row)} weights + {biases} biases = {row.parameters}")
 
     def last_linear():
-        row = _weighted(_layers(nn.Flatten(), nn.Linear(160, 10), size=(10, 4, 4)))[0]
+        table = _layers(nn.Flatten(), nn.Linear(160, 10), size=(10, 4, 4))
+        [row] = _weighted(table)
+        factors, biases = _product(*table.input_shapes[0][1:], row.output_shape[1]), row.parameters - _weights(row)
         return [
-            Reading(row.parameters, f"4 · 4 · 10 · 10 weights + 10 biases = {row.parameters:,}"),
+            Reading(row.parameters, f"{factors} weights + {biases} biases = {row.parameters:,}"),
             Reading(_weights(row), f"the weights alone are {_weights(row):,}, though elsewhere biases are counted"),
         ]
 
@@ -578,16 +674,25 @@ def _arithmetic(printed) -> dict:
 
     def three_layers():
         layers = [nn.Conv2d(before, 64, 3, padding=1) for before in (3, 64, 64)]
-        numbers = sum(row.activations for row in _layers(*layers, size=(3, 224, 224)).rows)
+        rows = _layers(*layers, size=(3, 224, 224)).rows
+        numbers = sum(row.activations for row in rows)
         found = _memory(2 * numbers)
         reason = f"{_millions(numbers)} activations and as many gradients; {found[0].because}"
-        other = float(printed["D14"]) * 1e6 / 2 / FLOAT
-        because = f"{reason}; {printed['D14']} MB are {_millions(other)} of each"
-        return [Reading(found[0].value, because, found[0].unit), found[1]]
+        rounded = round(rows[0].activations / 1e6)
+        early = len(rows) * rounded * 2 * FLOAT
+        arithmetic = (
+            f"{_millions(rows[0].activations)} a layer rounded to {rounded} before they are multiplied, "
+            f"{_product(len(rows), rounded, 2, FLOAT)} = {early}"
+        )
+        cause = _cause(printed["D14"], (early, arithmetic))
+        return [
+            Reading(found[0].value, reason, found[0].unit),
+            Reading(found[1].value, found[1].because + cause, found[1].unit),
+        ]
 
     def one_less():
-        pixels = output_size(28, 3, 1)
-        return Reading(f"{pixels}x{pixels}", f"28 - 3 + 1 = {pixels}")
+        [row] = _layers(nn.MaxPool2d(3, stride=1), size=(1, 28, 28)).rows
+        return Reading(_times(row.output_shape[1:]), _size_of(row))
 
     return {
         "D01": by_hand,
@@ -608,35 +713,49 @@ def _arithmetic(printed) -> dict:
     }
 
 
-def _vgg(net) -> dict:
+def _vgg(net, printed) -> dict:
     def activations():
         """Numbers in the image and in the outputs of convolutions, poolings and linear layers; and with ReLU's."""
         table = net("vgg16")
         image = prod(table.input_shapes[0])
         stored = [row for row in table.rows if row.mult_adds or "Pool" in row.kind]
-        separate = [row for row in table.rows if row.kind == "ReLU"]
+        separate = [row for row in table.rows if row.kind.lower() == "relu"]  # layers, and functions between layers
         in_place = image + sum(row.activations for row in stored)
         return in_place, in_place + sum(row.activations for row in separate)
 
     def numbers():
         in_place, separate = activations()
+        said = float(printed["D15"]) * 1e6
+        because = f"with the outputs of ReLU stored apart {separate:,}"
+        if in_place < said < separate:
+            because += (
+                f"; the printed {printed['D15']} lies between the two ({said / in_place:.2f} and "
+                f"{said / separate:.2f} times as much), no way to count was found that gives it"
+            )
         return [
             Reading(in_place, f"the lecture's own list of layers adds up to {in_place:,}"),
-            Reading(separate, f"with the outputs of ReLU stored apart {separate:,}"),
+            Reading(separate, because),
         ]
 
     def memory():
         in_place, separate = activations()
-        with_relu = Reading(separate * FLOAT, f"with the outputs of ReLU {separate * FLOAT / 1e6:,.1f} MB")
-        return [*_memory(in_place), with_relu]
+        carried = float(printed["D15"]) * FLOAT
+        arithmetic = f"the {printed['D15']} million of D15 · {FLOAT} bytes = {carried:g}, an error carried on"
+        because = (
+            f"with the outputs of ReLU {separate * FLOAT / 1e6:,.1f} MB{_cause(printed['D16'], (carried, arithmetic))}"
+        )
+        return [*_memory(in_place), Reading(separate * FLOAT, because)]
 
     def parameters():
         number = net("vgg16").parameters
         return Reading(number, f"our VGG-16 has {number:,}")
 
     def first_linear():
-        row = next(row for row in net("vgg16").rows if row.kind == "Linear")
-        return Reading(_weights(row), f"7 · 7 · 512 · 4096 = {_weights(row):,}")
+        rows = net("vgg16").rows
+        row = next(row for row in rows if row.kind == "Linear")
+        pool = [row for row in rows if "Pool" in row.kind][-1]
+        factors = _product(*pool.output_shape[1:], row.output_shape[1])
+        return Reading(_weights(row), f"{factors} = {_weights(row):,}")
 
     def work():
         number = net("vgg19").mult_adds
