@@ -84,7 +84,7 @@ class DenseNet(nn.Module):
         (r"^features\.norm5\.", "head.bn."),
         (r"^features\.denseblock(\d)\.", r"block\1."),
         (r"^features\.(transition\d)\.", r"\1."),
-        (r"\.denselayer(\d+)\.(norm|conv)(\d)", r".layer\1.new.\2\3"),
+        (r"\.denselayer(\d+)\.(norm|conv)\.?(\d)", r".layer\1.new.\2\3"),  # older files: norm.1 for norm1
         (r"\.norm(\d?)\.", r".bn\1."),
         (r"^classifier\.", "head.fc."),
     )
