@@ -12,13 +12,16 @@ the IEEE 86(11), 2278-2324, 1998, section II.B.
 | c5     | 120          | 48,120           | 48,120             |
 | f6     | 84           | 10,164           | 10,164             |
 | output | 10           | 850 (see below)  | 850                |
+
+`width` scales the numbers of maps and units of the modern form (6, 16, 120 and 84), to whole numbers. The form of 1998
+has one size: table I of the paper says for these 6 and 16 maps, and for no others, which sees which.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnviz.models.image import check_image
+from cnnviz.models.image import check_image, scaled
 
 # Table I of the paper: which maps of s2 (0 to 5) each of the 16 maps of c3 sees.
 C3_INPUTS = (
@@ -36,19 +39,21 @@ class LeNet5(nn.Module):
         num_classes: length of the output.
         in_channels: channels of the image, 1 for grey.
         image_size: 28 pixels (MNIST), padded to the paper's 32 in c1, or 32 pixels.
+        width: factor of all numbers of maps and units but those of image and output.
     """
 
-    def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28):
+    def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28, width: float = 1.0):
         super().__init__()
         self.in_channels, self.image_size = in_channels, image_size
         self.smallest = image_size
-        self.c1 = nn.Conv2d(in_channels, 6, kernel_size=5, padding=_padding(image_size))
+        n6, n16, n120, n84 = (scaled(number, width, divisor=1) for number in (6, 16, 120, 84))
+        self.c1 = nn.Conv2d(in_channels, n6, kernel_size=5, padding=_padding(image_size))
         self.s2 = nn.MaxPool2d(kernel_size=2, stride=2)
-        self.c3 = nn.Conv2d(6, 16, kernel_size=5)
+        self.c3 = nn.Conv2d(n6, n16, kernel_size=5)
         self.s4 = nn.MaxPool2d(kernel_size=2, stride=2)
-        self.c5 = nn.Linear(16 * 5 * 5, 120)  # a 5x5 convolution of 5x5 maps: a full connection
-        self.f6 = nn.Linear(120, 84)
-        self.output = nn.Linear(84, num_classes)
+        self.c5 = nn.Linear(n16 * 5 * 5, n120)  # a 5x5 convolution of 5x5 maps: a full connection
+        self.f6 = nn.Linear(n120, n84)
+        self.output = nn.Linear(n84, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, image_size, image_size]."""
@@ -71,7 +76,7 @@ class LeNet5Of1998(nn.Module):
     weights begin with the variance 1 / fan-in (LeCun et al., Efficient BackProp, 1998, section 4.6): the paper's
     +-2.4 / fan-in needs its second-order step sizes, and with plain gradient descent stays at chance.
 
-    Args: as for LeNet5.
+    Args: as for LeNet5, without the width: the table of connections is made for 6 and 16 maps.
     """
 
     def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28):
@@ -156,9 +161,9 @@ def scaled_tanh(x: Tensor) -> Tensor:
     return 1.7159 * torch.tanh(2 / 3 * x)
 
 
-def lenet5(num_classes: int = 10, in_channels: int = 1, image_size: int = 28) -> LeNet5:
+def lenet5(num_classes: int = 10, in_channels: int = 1, image_size: int = 28, *, width: float = 1.0) -> LeNet5:
     """LeNet-5 with ReLU, max pooling and full connections."""
-    return LeNet5(num_classes, in_channels, image_size)
+    return LeNet5(num_classes, in_channels, image_size, width)
 
 
 def lenet5_1998(num_classes: int = 10, in_channels: int = 1, image_size: int = 28) -> LeNet5Of1998:

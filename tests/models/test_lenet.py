@@ -41,6 +41,25 @@ def test_modern_counts():
     assert counts == {"c1": 156, "s2": 0, "c3": 2416, "s4": 0, "c5": 48120, "f6": 10164, "output": 850}
 
 
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [(1, [6, 16, 120, 84]), (0.5, [3, 8, 60, 42]), (1.25, [8, 20, 150, 105]), (0.01, [1, 1, 1, 1])],
+)
+def test_width_scales_maps_and_units_to_whole_numbers(width, expected):
+    model = lenet5(width=width)
+    assert [layer.weight.shape[0] for layer in (model.c1, model.c3, model.c5, model.f6)] == expected
+    a, b, c, d = expected
+    assert count(model) == 26 * a + (25 * a + 1) * b + (25 * b + 1) * c + (c + 1) * d + (d + 1) * 10
+    assert model(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_width_1_begins_with_the_same_weights():
+    torch.manual_seed(0)
+    plain = lenet5().state_dict()
+    torch.manual_seed(0)
+    assert all(torch.equal(value, plain[key]) for key, value in lenet5(width=1.0).state_dict().items())
+
+
 @pytest.mark.parametrize("name", ["lenet5", "lenet5_1998"])
 @pytest.mark.parametrize("image_size", [28, 32])
 def test_maps_have_the_papers_sizes(name, image_size):

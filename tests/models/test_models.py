@@ -95,16 +95,9 @@ def test_width_1_is_the_paper_and_half_of_it_needs_less(name):
 @pytest.mark.parametrize("name", {inspect.getmodule(MODELS[name]): name for name in reversed(WITH_SMALL)}.values())
 def test_width_brings_the_small_form_of_a_family_to_a_budget(name):
     options = {"num_classes": 10, "small": True}
-    width = width_for(name, 250_000, **options)
+    width = width_for(name, 250_000, **options)  # test_budget.py says what else it does
     assert count(on_meta(name, width=width, **options)) <= 250_000
     assert count(on_meta(name, width=width + 0.01, **options)) > 250_000
-
-
-def test_a_budget_below_the_narrowest_network_is_refused():
-    with pytest.raises(ValueError, match=r"the narrowest vgg16 has [\d,]+ parameters, the budget is 100"):
-        width_for("vgg16", 100, small=True)
-    with pytest.raises(ValueError, match="lenet5 has no option width"):
-        width_for("lenet5", 1000)
 
 
 def test_unknown_model_names_those_that_exist():
