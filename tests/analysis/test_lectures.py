@@ -183,6 +183,28 @@ def test_every_number_that_does_not_agree_or_depends_has_a_whole_explanation_her
 
 
 @pytest.mark.parametrize(
+    ("id", "values"),
+    [
+        ("A11", [ONE_TOWER / GOOGLENET, TWO_GROUPS / GOOGLENET]),
+        ("A12", [GOOGLENET_WORK / ALEXNET_WORK, GOOGLENET_WORK / GROUPED_WORK]),
+        ("B15", [MOBILENET, MOBILENET - 1024 * 1000]),
+        ("B38", [GOOGLENET, HEADS]),
+        ("C11", [LINEAR / ONE_TOWER, LINEAR / TWO_GROUPS]),
+        ("C15", [256 * 112**2] * 2),
+        ("C20", [4 * STORED] * 2),
+        ("C22", [STEM, STEM + POOLS]),
+        ("D04", ["2", "does not fit"]),
+        ("D12", [1610, 1600]),
+        ("D14", [8 * THREE] * 2),
+        ("D15", [VGG_OUTPUTS, VGG_OUTPUTS + RELU_OUTPUTS]),
+        ("D16", [4 * VGG_OUTPUTS] * 2 + [4 * (VGG_OUTPUTS + RELU_OUTPUTS)]),
+    ],
+)
+def test_every_reading_has_its_value(id, values):
+    assert [reading.value for reading in readings(id)] == values
+
+
+@pytest.mark.parametrize(
     ("id", "other", "gone"),
     [
         ("A11", "13", "may come from"),

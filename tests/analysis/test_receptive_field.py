@@ -232,6 +232,25 @@ def test_effective_field_of_one_convolution_is_its_weights():
     assert field.effective.sum() == pytest.approx((weight / weight.max()).sum())
 
 
+def test_effective_field_is_the_mean_over_all_images_of_each_ones_absolute_gradient():
+    """A network with ReLU, whose gradients differ from image to image, and one image at a time."""
+    torch.manual_seed(0)
+    first, second = nn.Conv2d(2, 6, 3, padding=1), nn.Conv2d(6, 3, 3, padding=1)
+    model, data = nn.Sequential(first, nn.ReLU(), second, nn.Tanh()), images(50, 9, channels=2) - 0.5
+    gradients = []
+    for image in data:
+        pixels = image[None].clone().requires_grad_()
+        centre = second(F.relu(first(pixels)))[0, :, 4, 4].sum()
+        gradients.append(torch.autograd.grad(centre, pixels)[0][0].double())
+    separate = torch.stack(gradients)  # images, channels, H, W
+    expected = separate.abs().sum((0, 1))
+    for batch_size in (7, 50):
+        field = receptive_field(model, "2", data, batch_size=batch_size)
+        np.testing.assert_allclose(field.effective, (expected / expected.max()).numpy(), rtol=1e-4, atol=1e-7)
+    for other in (separate.sum((0, 1)).abs(), separate.sum(0).abs().sum(0), separate[:7].abs().sum((0, 1))):
+        assert (other / other.max() - expected / expected.max()).abs().max() > 0.02, "these images cannot tell"
+
+
 def test_an_inplace_relu_behind_the_layer_changes_nothing():
     model = nn.Sequential(*stack_of_convolutions(2), nn.ReLU(inplace=True))
     plain = nn.Sequential(model[0], model[1])
