@@ -1,4 +1,3 @@
-import collections
 import gc
 import random
 import subprocess
@@ -561,9 +560,46 @@ def test_the_command_runs_without_a_warning_and_without_torchs_compiler():
     assert done.stdout.splitlines()[-1] == "False", done.stderr
 
 
-def test_the_largest_networks_take_no_memory():
-    counts = collections.Counter()
-    table = layer_table(on_meta(create_model, name="nasnet_large"))
-    counts.update(row.kind for row in table.rows)
-    assert table.parameters == 88_753_150
-    assert counts["Conv2d"] > 400
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("resnet50", {}),
+        ("vgg16", {}),
+        ("densenet121", {}),
+        ("mobilenet_v2", {}),
+        ("inception_v3", {"aux_logits": False}),
+        ("xception", {}),
+    ],
+)
+def test_parameters_and_mult_adds_are_those_of_torchinfo(name, options):
+    """torchinfo counts the convolutions and linear layers, and one for each weight of a normalisation, too."""
+    torchinfo = pytest.importorskip("torchinfo")
+    model = on_meta(create_model, name=name, **options)
+    table, size = layer_table(model), (1, 3, model.image_size, model.image_size)
+    theirs = torchinfo.summary(model, input_data=torch.zeros(size, device="meta"), device="meta", verbose=0)
+    assert table.parameters == theirs.total_params == sum(parameter.numel() for parameter in model.parameters())
+    assert table.mult_adds == pytest.approx(theirs.total_mult_adds, rel=2e-3)
+
+
+MEASURED = """
+import resource, torch
+from cnnviz.analysis import layer_table
+from cnnviz.models import create_model
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with torch.device("meta"):
+    model = create_model("nasnet_large")
+table = layer_table(model)
+print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, table.parameters, table.activation_bytes)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not say how much memory a process had")
+def test_the_largest_network_takes_no_memory():
+    """Measure the greatest memory of a process, before and after: neither weights nor activations are there."""
+    done = subprocess.run([sys.executable, "-c", MEASURED], capture_output=True, text=True)
+    before, after, parameters, activation_bytes = map(int, done.stdout.split())
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes, or KiB
+    assert parameters == 88_753_150
+    assert activation_bytes > 1e9
+    assert after * unit < 1e9, "with all that was imported"
+    assert (after - before) * unit < 3 * parameters, "its weights alone have 4 bytes each"
