@@ -106,7 +106,7 @@ class Explorer(anywidget.AnyWidget):
 
     def _page(self) -> str:
         state = self.get_state(self._own_traits())
-        script = (FOLDER / "page.js").read_text("utf-8").replace("__STATE__", json.dumps(state, default=_binary))
+        script = (FOLDER / "page.js").read_text("utf-8").replace("__STATE__", json.dumps(state, default=as_text))
         script = (self._esm + script).replace("</", "<\\/")
         return (
             '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -116,7 +116,7 @@ class Explorer(anywidget.AnyWidget):
         )
 
 
-def _binary(value) -> dict:
+def as_text(value) -> dict:
     """Encode a bytes trait for the page; page.js turns it back into the DataView that a widget manager delivers."""
     if isinstance(value, bytes | bytearray | memoryview):
         return {"base64": base64.b64encode(value).decode("ascii")}

@@ -2,17 +2,27 @@
 
 import json
 
+from cnnviz.widgets.explorer import as_text
+
 MOUNT = """(text) => {
     const { state, width, css } = JSON.parse(text), listeners = {};
+    for (const [name, value] of Object.entries(state)) if (value?.base64 !== undefined) {
+        state[name] = new DataView(Uint8Array.from(atob(value.base64), (byte) => byte.charCodeAt(0)).buffer);
+    }
     window.state = state;
+    window.told = {};
     window.model = {
         get: (name) => state[name],
-        set: (name, value) => { state[name] = value; (listeners[`change:${name}`] ?? []).forEach((call) => call()); },
+        set: (name, value) => {
+            state[name] = told[name] = value;
+            (listeners[`change:${name}`] ?? []).forEach((call) => call());
+        },
         save_changes: () => {}, off: () => {},
         on: (event, call) => { (listeners[event] ??= []).push(call); },
     };
     document.body.innerHTML = `<style>${css}</style><div id="widget" style="width: ${width}px"></div>`;
-    module.default.render({ model: window.model, el: document.getElementById("widget") });
+    window.closeWidget?.();
+    window.closeWidget = module.default.render({ model: window.model, el: document.getElementById("widget") });
 }"""
 # The picture is painted, and the model is told: at the latest 100 ms after the change.
 TOLD = "() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => setTimeout(done)), 120))"
@@ -29,7 +39,12 @@ def state_of(explorer):
 
 def mount(page, explorer, width=1080):
     """Put the explorer on a page that has its module; wait until it is painted."""
-    page.evaluate(MOUNT, json.dumps({"state": state_of(explorer), "width": width, "css": explorer._css}))
+    show(page, state_of(explorer), explorer._css, width)
+
+
+def show(page, state, css, width=1080):
+    """Put a widget in this state on a page that has its module; wait until it is painted."""
+    page.evaluate(MOUNT, json.dumps({"state": state, "width": width, "css": css}, default=as_text))
     page.evaluate(PAINTED)
 
 
@@ -37,6 +52,6 @@ def tell(page, explorer):
     """Hand the explorer's present state to the mounted widget, as Python would."""
     page.evaluate(
         "(text) => { Object.assign(window.state, JSON.parse(text)); model.set('bias', window.state.bias); }",
-        json.dumps(state_of(explorer)),
+        json.dumps(state_of(explorer), default=as_text),
     )
     page.evaluate(PAINTED)

@@ -9,24 +9,12 @@ from torch import nn
 
 from cnnviz.models import create_model, list_models
 from cnnviz.widgets.architecture import MEASURES, ArchitectureExplorer
+from tests.browser.mount import TOLD, mount
 
 pytestmark = pytest.mark.browser
 
 TRAITS = ["part", "selected", "other_part", "other_selected", "depth", "measure", "_networks"]
 FIELDS = {"parameters": 0, "mult-adds": 1, "activations": 2, "kept for backward": 3}
-MOUNT = """(text) => {
-    const { state, width, css } = JSON.parse(text), listeners = {};
-    window.state = state;
-    window.model = {
-        get: (name) => state[name],
-        set: (name, value) => { state[name] = value; (listeners[`change:${name}`] ?? []).forEach((call) => call()); },
-        save_changes: () => {}, off: () => {},
-        on: (event, call) => { (listeners[event] ??= []).push(call); },
-    };
-    document.body.innerHTML = `<style>${css}</style><div id="widget" style="width: ${width}px"></div>`;
-    module.default.render({ model: window.model, el: document.getElementById("widget") });
-}"""
-FRAME = "() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => setTimeout(done)), 120))"
 QUICK = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
 # What is wrong with the layout of a network, as sentences, and how many boxes there were.
 INSPECT = """(text) => {
@@ -84,12 +72,6 @@ INSPECT = """(text) => {
 def meta(name):
     with torch.device("meta"):
         return create_model(name)
-
-
-def mount(page, explorer, width=1080):
-    state = {"state": explorer.get_state(TRAITS), "width": width, "css": explorer._css}
-    page.evaluate(MOUNT, json.dumps(state))
-    page.evaluate(FRAME)
 
 
 def quantity(number, unit=""):
@@ -236,10 +218,10 @@ def test_keys_select_open_unfold_and_go_out(import_module):
             page.evaluate(QUICK)
 
     press("ArrowDown")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => state.selected") == "stem"
     press("ArrowDown", "ArrowDown", "Enter")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => [state.part, state.selected]") == ["blocks", ""]
     assert boxes_on(page) == ["blocks.0"]  # five in one
     press("ArrowDown", "Space")
@@ -247,20 +229,20 @@ def test_keys_select_open_unfold_and_go_out(import_module):
     press("Space")
     assert boxes_on(page) == ["blocks.0"]
     press("Escape")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => [state.part, state.selected]") == ["", "blocks"]
     press("End", "Home", *["ArrowDown"] * 4)
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => state.selected") == "fc"
     press("Enter")  # a layer has nothing within
     assert page.evaluate("() => state.part") == ""
     page.focus("input[name=depth]")
     press("ArrowRight")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => state.depth") == 2
     assert boxes_on(page) == ["blocks", "stem", "relu", "blocks.0", "mean", "fc"]
     press("Tab", "k")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => state.measure") == "kept for backward"
 
 
@@ -269,7 +251,7 @@ def test_the_pointer_names_selects_opens_and_unfolds(import_module):
     explorer = ArchitectureExplorer(Tower(), depth=2)
     mount(page, explorer)
     page.hover(".cnnviz-box[data-part=fc]")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert (
         page.inner_text(".cnnviz-architecture-pointed")
         == "fc (Linear): 18 parameters, 16 mult-adds, 8 B of activations"
@@ -278,18 +260,18 @@ def test_the_pointer_names_selects_opens_and_unfolds(import_module):
     words = page.inner_text(".cnnviz-architecture-pointed")
     assert words.startswith("blocks.0 … 4 (5 × Sequential): 2.92 k parameters, 737 k mult-adds")
     page.click(".cnnviz-box[data-part='blocks.0']")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => state.selected") == "blocks.0"
     assert "5 in a row, 0 to 4" in page.inner_text(".cnnviz-architecture-panel")
     page.click("[data-fold]")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert len(boxes_on(page)) == 10
     page.dblclick(".cnnviz-box[data-part='blocks.3']")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => state.part") == "blocks.3"
     assert page.locator("nav button").all_inner_texts() == ["Tower", "blocks", "3"]
     page.click("nav button:first-child")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => state.part") == ""
     page.click(".cnnviz-box[data-part=stem]")
     page.click("summary")
@@ -322,12 +304,12 @@ def test_two_models_share_one_scale_and_nothing_jumps(import_module):
 def test_the_saved_page_works_with_the_network_off(page, tmp_path):
     explorer = ArchitectureExplorer(Tower(), selected="stem")
     page.goto(explorer.to_html(tmp_path / "architecture.html").as_uri())
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     compare_text = page.evaluate("() => document.querySelector('.cnnviz-architecture').getAttribute('aria-label')")
     assert compare_text == explorer.describe()
     page.get_by_role("button", name="Tower").click()
     page.dblclick(".cnnviz-box[data-part=blocks]")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     explorer.part, explorer.selected = "blocks", ""
     assert compare(page, explorer) == 3
     named = """() => [...document.querySelectorAll("input, select, button")]

@@ -11,24 +11,13 @@ from cnnviz.analysis.convolution import KINDS
 from cnnviz.widgets.convolution import ConvolutionExplorer
 from cnnviz.widgets.convolution_settings import RANGES
 from cnnviz.widgets.explorer import IllegalSettingError
+from tests.browser.mount import PAINTED, mount
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:Using padding='same'")]
 
 CONTROLS = ["mode", "source", "input_size", "kernel_size", "stride", "padding", "padding_mode", "dilation"]
 CONTROLS += ["output_padding", "global_pooling", "out_channels"]
 
-PAGE_MODEL = """(state) => {
-    const listeners = {};
-    window.model = {
-        get: (name) => state[name],
-        set: (name, value) => { state[name] = value; (listeners[`change:${name}`] ?? []).forEach((call) => call()); },
-        save_changes: () => {}, off: () => {},
-        on: (event, call) => { (listeners[event] ??= []).push(call); },
-    };
-    document.body.innerHTML = '<div id="widget" style="width: 1080px"></div>';
-    module.default.render({ model: window.model, el: document.getElementById("widget") });
-}"""
-FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # What is painted is kept, canvas by canvas, as the canvas is told to paint it.
 RECORD = """() => {
     const canvas = CanvasRenderingContext2D.prototype;
@@ -75,8 +64,8 @@ FRAMES = """(role) => {
         .filter(({ call, lineWidth, strokeStyle }) => call === "strokeRect" && lineWidth > 1 && strokeStyle === colour)
         .map(({ args: [x, y, width, height] }) => ({ x, y, width, height }));
 }"""
-PAINTED = "[...document.querySelectorAll('.cnnviz-drawing canvas')].flatMap((canvas) => canvas.painted)"
-HATCHED = f"() => {PAINTED}.filter(({{ call }}) => call === 'rect').length"
+SHAPES = "[...document.querySelectorAll('.cnnviz-drawing canvas')].flatMap((canvas) => canvas.painted)"
+HATCHED = f"() => {SHAPES}.filter(({{ call }}) => call === 'rect').length"
 
 
 def random_controls(rng):
@@ -116,14 +105,10 @@ def explorers(count, seed):
     return legal, refused
 
 
-def state_of(explorer):
-    return explorer.get_state([*explorer.control_names(), "_pictures", "_presets"])
-
-
 def test_arithmetic_code_and_words_agree_with_torch_on_320_random_settings(import_module):
     legal, refused = explorers(320, seed=1)
     page = import_module(ConvolutionExplorer._esm)
-    states = [{name: state_of(explorer)[name] for name in explorer.control_names()} for explorer in legal]
+    states = [explorer.get_state(explorer.control_names()) for explorer in legal]
     theirs = page.evaluate(
         """(states) => states.map((state) => ({
             refusal: module.refusal(state), ...module.forward(module.windowed(state)),
@@ -219,8 +204,7 @@ def test_thirty_settings_are_read_back_from_the_drawing(import_module):
             break
         if explorer.source == "colour photo" or max(explorer.steps.canvas.shape[-1], *explorer.steps.output_size) > 7:
             continue
-        page.evaluate(PAGE_MODEL, state_of(explorer))
-        page.evaluate(FRAME)
+        mount(page, explorer)
         assert_drawn(page, explorer)
         read += 1
     assert read == 30
@@ -262,7 +246,7 @@ def shown(page, tmp_path):
         path = ConvolutionExplorer(**controls).to_html(tmp_path / "explorer.html")
         page.add_init_script(f"({RECORD})()")
         page.goto(path.as_uri())
-        page.evaluate(FRAME)
+        page.evaluate(PAINTED)
         return page
 
     return show
@@ -278,7 +262,7 @@ def test_the_page_works_from_disk_with_the_network_off(shown):
     assert page.evaluate(HATCHED) == 2
     page.locator("input[name=stride]").focus()
     page.keyboard.press("ArrowLeft")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert page.evaluate(HATCHED) == 0
     assert "gives 1 x 3 x 3 in 9 steps" in page.locator(".cnnviz-drawing").get_attribute("aria-label")
 
@@ -293,7 +277,7 @@ def test_a_slider_that_stops_says_why_and_forgets_it_once_it_moves_back(shown):
     assert slider.input_value() == "4"
     assert why.inner_text() == "stops at 4: the kernel reaches over 5 cells, the padded input has 4"
     page.keyboard.press("ArrowLeft")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert why.inner_text() == ""
 
 
@@ -304,7 +288,7 @@ def test_of_two_changes_within_one_frame_the_one_that_became_illegal_goes_back(s
         slider.value = [7, 3][index];
         slider.dispatchEvent(new Event("input"));
     })""")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert [shown_state(page, name) for name in ("kernel_size", "input_size")] == ["7", "7"]
     assert "a 7 x 7 window" in page.locator(".cnnviz-drawing").get_attribute("aria-label")
 
@@ -316,26 +300,26 @@ def test_moving_a_slider_does_not_move_the_page_below(shown):
         page.locator(f"input[name={name}]").focus()
         for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowLeft"):
             page.keyboard.press(key)
-            page.evaluate(FRAME)
+            page.evaluate(PAINTED)
             assert page.locator("button[name=play]").bounding_box()["y"] == top, (name, key)
 
 
 def test_play_pause_step_and_scrub_move_the_window(shown):
     page = shown(speed=30)
     page.locator("button[name=next]").click()
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert page.locator(".cnnviz-sum").inner_text().startswith("output[0, 0, 1] = ")
     page.locator("button[name=back]").click()
     page.locator("button[name=play]").click()
     page.wait_for_function("() => Number(document.querySelector('input[name=step]').value) >= 4")
     page.locator("button[name=play]").click()
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     still = shown_state(page, "step")
     page.wait_for_timeout(150)
     assert shown_state(page, "step") == still
     assert page.locator("button[name=play]").inner_text() == "Play"
     page.locator("input[name=step]").fill("24")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert page.locator(".cnnviz-sum").inner_text().startswith("output[0, 4, 4] = ")
 
 
@@ -346,7 +330,7 @@ def cell(page, name):
 def hover(page, name):
     box = cell(page, name)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
 
 
 def test_pointing_at_a_cell_lights_up_what_it_feeds_and_what_feeds_it(shown):
@@ -363,7 +347,7 @@ def test_pointing_at_a_cell_lights_up_what_it_feeds_and_what_feeds_it(shown):
     [window] = page.evaluate(FRAMES, "third")
     assert window["width"] == pytest.approx(3 * cell(page, "right 0 2 2")["width"])
     page.mouse.move(5, 5)
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert len(page.evaluate(FRAMES, "third")) == 0
 
 
@@ -379,7 +363,7 @@ def test_colours_follow_a_theme_that_changed_while_the_widget_was_off_the_page(s
     page.emulate_media(color_scheme="light")
     page.evaluate("() => { window.kept = document.getElementById('widget'); kept.remove(); }")
     page.emulate_media(color_scheme="dark")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     page.evaluate("() => document.body.append(kept)")
     page.wait_for_function(f"() => {PAINTED}.some(({{ strokeStyle }}) => strokeStyle === '#ff9148')")
 
@@ -390,7 +374,7 @@ def test_cells_are_edited_by_mouse_and_by_keyboard_and_escape_drops_the_edit(sho
     page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.locator(".cnnviz-edit").fill("-7")
     page.keyboard.press("Enter")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert cell(page, "left 0 0 0")["text"] == "-7"
     assert shown_state(page, "source") == "own"
     page.locator("[data-panel=kernel]").focus()
@@ -398,7 +382,7 @@ def test_cells_are_edited_by_mouse_and_by_keyboard_and_escape_drops_the_edit(sho
     page.keyboard.press("Enter")
     page.locator(".cnnviz-edit").fill("5")
     page.keyboard.press("Enter")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     drawn = page.evaluate(DRAWN)
     assert drawn["kernel 0 1 0"]["text"] == "5"
     assert drawn["right 0 0 0"]["text"] == str(-7 * 0 + 1 * 1 + 3 * 5 + 4 * 3)
@@ -406,14 +390,14 @@ def test_cells_are_edited_by_mouse_and_by_keyboard_and_escape_drops_the_edit(sho
     page.keyboard.press("Enter")
     page.locator(".cnnviz-edit").fill("99")
     page.keyboard.press("Escape")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert cell(page, "kernel 0 1 0")["text"] == "5"
 
 
 def test_a_mode_that_does_not_fit_is_adapted_and_says_what_it_changed(shown):
     page = shown(dilation=2, padding="full")
     page.locator("select[name=mode]").select_option("average pooling")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert shown_state(page, "dilation") == "1"
     assert (
         "dilation was set to 1 (average pooling has no dilation)" in page.locator(".cnnviz > .cnnviz-why").inner_text()
@@ -426,11 +410,11 @@ def test_max_pooling_draws_what_it_throws_away_faint_and_counts_it(shown):
     assert kept.inner_text().startswith(
         "144 numbers in, 36 out: 75 % fewer. 108 of the 144 are the largest of no window."
     )
-    faint = f"() => {PAINTED}.filter(({{ call, alpha }}) => call === 'fillRect' && Math.abs(alpha - 0.2) < 1e-9).length"
+    faint = f"() => {SHAPES}.filter(({{ call, alpha }}) => call === 'fillRect' && Math.abs(alpha - 0.2) < 1e-9).length"
     assert page.evaluate(faint) == 108
     page.locator("input[name=stride]").focus()
     page.keyboard.press("ArrowLeft")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert kept.inner_text().startswith("144 numbers in, 121 out: 16 % fewer.")
     assert (
         page.evaluate(faint)
@@ -442,14 +426,14 @@ def test_global_pooling_takes_the_whole_input_and_gives_the_window_back(shown):
     page = shown(mode="average pooling", input_size=4, kernel_size=2, stride=2)
     page.locator("input[name=global_pooling]").focus()
     page.keyboard.press("Space")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert {name for name in page.evaluate(DRAWN) if name.startswith("right")} == {"right 0 0 0"}
     assert cell(page, "right 0 0 0")["text"] == "3.75"
     assert "= 3.75" in page.locator(".cnnviz-sum").inner_text()
     assert page.locator("input[name=kernel_size]").is_disabled()
     assert page.locator(".cnnviz-drawing").get_attribute("aria-label").startswith("Global average pooling: a 4 x 4")
     page.locator("select[name=mode]").select_option("convolution")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert not page.locator("input[name=global_pooling]").is_checked()
     assert "a 2 x 2 window with stride 2" in page.locator(".cnnviz-drawing").get_attribute("aria-label")
 

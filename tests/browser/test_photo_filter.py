@@ -10,6 +10,7 @@ from cnnviz.analysis.kernels import KERNELS
 from cnnviz.analysis.photo import photo
 from cnnviz.analysis.photo_filter import PADDING_MODES
 from cnnviz.widgets.photo_filter import FILTERS, ZOOMS, PhotoFilterExplorer
+from tests.browser.mount import TOLD, mount
 
 pytestmark = pytest.mark.browser
 
@@ -29,21 +30,6 @@ COMPUTE = """(text) => {
             code: module.code(state), written: module.writtenOut(out, state, ...state.pixel) };
     }));
 }"""
-PAGE_MODEL = """(text) => {
-    const { state, bytes, width, css } = JSON.parse(text), listeners = {};
-    state._photo = new DataView(Uint8Array.from(bytes).buffer);
-    window.state = state;
-    window.model = {
-        get: (name) => state[name],
-        set: (name, value) => { state[name] = value; (listeners[`change:${name}`] ?? []).forEach((call) => call()); },
-        save_changes: () => {}, off: () => {},
-        on: (event, call) => { (listeners[event] ??= []).push(call); },
-    };
-    document.body.innerHTML = `<style>${css}</style><div id="widget" style="width: ${width}px"></div>`;
-    module.default.render({ model: window.model, el: document.getElementById("widget") });
-}"""
-# The frame is painted, and Python is told: at the latest 100 ms after the change.
-FRAME = "() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => setTimeout(done)), 120))"
 # The colours in the middle of `rows` x `columns` equal parts of a canvas.
 COLOURS = """([panel, rows, columns]) => {
     const canvas = document.querySelector(`canvas[data-panel="${panel}"]`), { width, height } = canvas;
@@ -141,14 +127,9 @@ def test_a_scale_is_centred_on_zero_and_few_values_lie_beyond(import_module):
     ]
 
 
-def mount(page, widget, width=1080):
-    state = {"state": states_of(widget), "bytes": widget.image.ravel().tolist(), "width": width, "css": widget._css}
-    page.evaluate(PAGE_MODEL, json.dumps(state))
-
-
 def drawn(page, panel, shape):
     """The colour (red, green, blue, alpha) in the middle of every pixel of the photo, as it stands on the canvas."""
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     return np.array(json.loads(page.evaluate(COLOURS, [panel, *shape[:2]]))).reshape(*shape[:2], 4)
 
 
@@ -208,18 +189,18 @@ def test_every_control_works_from_the_keyboard(import_module):
         name = page.evaluate("() => document.activeElement.name")
         key, value = presses.pop(name)
         page.keyboard.press(key)
-        page.evaluate(FRAME)
+        page.evaluate(TOLD)
         assert page.evaluate("(name) => state[name]", name) == value, name
         page.keyboard.press("Tab")
         if name == "noise":
-            page.evaluate(FRAME)
+            page.evaluate(TOLD)
     assert not presses
     assert page.evaluate("() => state.weight") == pytest.approx(np.full((5, 5), 0.04))
     assert page.evaluate("() => state.pixel") == [COLOUR.shape[0] - 1, 0]
     page.focus("canvas[data-panel=input]")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Shift+ArrowRight")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => state.pixel") == [COLOUR.shape[0] - 2, 10]
 
 
@@ -228,14 +209,14 @@ def test_an_edited_cell_makes_the_kernel_ones_own(import_module):
     mount(page, PhotoFilterExplorer(GREY, filter="identity"))
     page.fill("input[aria-label='kernel, row 0, column 2']", "-2.5")
     page.keyboard.press("Enter")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => state.weight") == [[0, 0, -2.5], [0, 1, 0], [0, 0, 0]]
     assert page.input_value("select[name=filter]") == "edited"
     page.fill("input[aria-label='kernel, row 0, column 2']", "")
     page.keyboard.press("Enter")
     assert page.input_value("input[aria-label='kernel, row 0, column 2']") == "-2.5"
     page.select_option("select[name=kernel_size]", "5")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => state.weight[1]") == [0, 0, 0, -2.5, 0]
 
 
@@ -245,14 +226,14 @@ def test_the_pointer_writes_a_pixel_out_and_a_click_keeps_it(import_module):
     box = page.locator("canvas[data-panel=result]").bounding_box()
     x, y = box["x"] + 3.5 / 16 * box["width"], box["y"] + 2.5 / 13 * box["height"]
     page.mouse.move(x, y)
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     written = page.locator(".cnnviz-photo-written")
     assert written.inner_text() == f"Row 2, column 3: 1·{GREY[2, 3]} = {GREY[2, 3]}."
     page.mouse.move(0, 0)
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert written.inner_text().startswith("Row 6, column 8")
     page.mouse.click(x, y)
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate("() => state.pixel") == [2, 3]
 
 
@@ -271,7 +252,7 @@ def test_nothing_jumps_when_settings_change(import_module, width):
     mount(page, PhotoFilterExplorer("coffee"), width)
     places = """() => [...document.querySelectorAll("canvas, .cnnviz-control, .cnnviz-photo-written, button")]
         .map((node) => node.getBoundingClientRect()).map(({ x, y, width, height }) => [x, y, width, height])"""
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     before = page.evaluate(places)
     for name, options in {
         "filter": FILTERS,
@@ -281,17 +262,17 @@ def test_nothing_jumps_when_settings_change(import_module, width):
     }.items():
         for option in options:
             page.select_option(f"select[name={name}]", option)
-            page.evaluate(FRAME)
+            page.evaluate(TOLD)
             assert page.evaluate(places) == before, (name, option)
     page.select_option("select[name=kernel_size]", "5")
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     assert page.evaluate(places) == before
 
 
 def test_every_picture_and_input_has_a_name(import_module):
     page = import_module(PhotoFilterExplorer._esm)
     mount(page, PhotoFilterExplorer(GREY, noise="gaussian"))
-    page.evaluate(FRAME)
+    page.evaluate(TOLD)
     labels = page.evaluate(
         "() => [...document.querySelectorAll('canvas')].map((node) => node.getAttribute('aria-label'))"
     )

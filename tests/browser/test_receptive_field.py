@@ -8,24 +8,10 @@ import pytest
 from cnnviz.analysis.layer_table import layer_table
 from cnnviz.widgets.explorer import IllegalSettingError
 from cnnviz.widgets.receptive_field import PRESETS, ReceptiveFieldExplorer
+from tests.browser.mount import PAINTED, mount, show
 
 pytestmark = pytest.mark.browser
 
-PAGE_MODEL = """(state) => {
-    const listeners = {};
-    window.told = {};
-    state._photo = new DataView(new Uint8Array(256 * 256 * 3).buffer);
-    window.model = {
-        get: (name) => state[name],
-        set: (name, value) => { state[name] = told[name] = value; (listeners[`change:${name}`] ?? []).forEach((call) => call()); },
-        save_changes: () => {}, off: () => {},
-        on: (event, call) => { (listeners[event] ??= []).push(call); },
-    };
-    document.body.innerHTML = '<div id="widget" style="width: 1080px"></div>';
-    window.close_widget?.();
-    window.close_widget = module.default.render({ model: window.model, el: document.getElementById("widget") });
-}"""  # noqa: E501
-FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 SHOWN = """() => [...document.querySelectorAll(".cnnviz-stack tbody tr")].map((row) =>
     [...row.querySelectorAll("[data-shown]")].map((cell) => cell.textContent))"""
 TABLE = """() => [...document.querySelectorAll(".cnnviz-stack tbody tr")].map((row) =>
@@ -118,8 +104,7 @@ def test_dilation_and_padding_leave_units_of_the_span_unseen(import_module):
 def test_every_layers_numbers_are_read_back_from_the_page_on_40_random_stacks(import_module):
     page = import_module(ReceptiveFieldExplorer._esm)
     for state, words, field, model in explorers(40, seed=2)[0]:
-        page.evaluate(PAGE_MODEL, state)
-        page.evaluate(FRAME)
+        show(page, state | {"_photo": bytes(256 * 256 * 3)}, ReceptiveFieldExplorer._css)
         shown = page.evaluate(SHOWN)
         assert [row[:3] for row in shown] == rows_of(model, state["image_size"])
         start = int(shown[state["layer"]][3])
@@ -134,7 +119,7 @@ def test_what_the_learner_does_by_chance_is_always_a_state_that_python_takes(imp
     page = import_module(ReceptiveFieldExplorer._esm)
     rng = random.Random(3)
     explorer = ReceptiveFieldExplorer(np.zeros((8, 8), np.uint8))
-    page.evaluate(PAGE_MODEL, explorer.get_state([*explorer.control_names(), "_presets"]))
+    mount(page, explorer)
     for _ in range(40):
         page.evaluate(
             """([what, where, value]) => {
@@ -159,14 +144,14 @@ def shown(page, tmp_path):
 
     def show(**controls):
         page.goto(ReceptiveFieldExplorer(**controls).to_html(tmp_path / "explorer.html").as_uri())
-        page.evaluate(FRAME)
+        page.evaluate(PAINTED)
         return page
 
     return show
 
 
 def text(page):
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     return page.locator(".cnnviz-field-text").inner_text()
 
 
@@ -211,7 +196,7 @@ def test_an_edit_that_does_not_fit_goes_back_and_says_why(shown):
     ):
         page.locator("[name='kernel_size 0']").fill(value)
         page.keyboard.press("Enter")
-        page.evaluate(FRAME)
+        page.evaluate(PAINTED)
         assert why in page.locator(".cnnviz-row .cnnviz-why").inner_text()
         assert page.locator("[name='kernel_size 0']").input_value() == "3"
     page.locator("[name='dilation 2']").fill("16")
@@ -229,7 +214,7 @@ def test_the_image_cannot_become_smaller_than_the_layers_need(shown):
     page = shown(preset="VGG-16")
     page.locator("[name=image_size]").focus()
     page.keyboard.press("Home")
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert page.locator("[name=image_size]").input_value() == "32"
     assert page.get_by_text("stops at 32: layer 18 needs as many pixels").is_visible()
 
@@ -272,10 +257,10 @@ def test_nothing_jumps_while_sliders_move_and_every_control_has_a_name(shown):
         page.locator(f"input[name={name}]").focus()
         for key in ("Home", "PageUp", "ArrowRight", "End"):
             page.keyboard.press(key)
-            page.evaluate(FRAME)
+            page.evaluate(PAINTED)
             assert page.locator(".cnnviz").bounding_box()["height"] == height, (name, key)
     page.locator("input[name=zoom]").check()
-    page.evaluate(FRAME)
+    page.evaluate(PAINTED)
     assert page.locator(".cnnviz").bounding_box()["height"] == height
     unnamed = page.evaluate(
         """() => [...document.querySelectorAll(".cnnviz :is(input, select, button, canvas)")].filter((node) =>
