@@ -23,11 +23,14 @@ mult-adds we count 300,774,272. torchvision has the same network; dropout of 0.2
 The form for small images: the stem and stage2 have stride 1 instead of 2, so that 32 x 32 pixels end as 4 x 4.
 """
 
+from collections import OrderedDict
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 from cnnviz.models.image import check_image, he_normal, scaled
+from cnnviz.models.resnet import ResidualBlock, residual_blocks
+from cnnviz.models.stochastic_depth import add_stochastic_depth
 
 BLOCKS = (1, 2, 3, 4, 3, 3, 1)  # of stage1 to stage7: n in table 2
 
@@ -41,6 +44,7 @@ class MobileNetV2(nn.Module):
         small: the form for images of 32 x 32 pixels.
         width: the paper's width multiplier, factor of all channel numbers; below 1 the last convolution keeps its 1280,
             as in the paper (section 4), so that a thin network does not classify from few features.
+        survival: probability with which the last block that has a shortcut survives (stochastic depth); 1 keeps all.
     """
 
     TORCHVISION_NAMES: ClassVar[tuple[tuple[str, str], ...]] = (
@@ -50,16 +54,16 @@ class MobileNetV2(nn.Module):
         (r"^features\.18\.1\.", "head.0.norm."),
         (r"^classifier\.1\.", "head.4."),
         # The first block expands nothing: its layers are numbered from the depthwise convolution.
-        (r"^features\.1\.conv\.0\.0\.", "stage1.0.depthwise.conv."),
-        (r"^features\.1\.conv\.0\.1\.", "stage1.0.depthwise.norm."),
-        (r"^features\.1\.conv\.1\.", "stage1.0.project.conv."),
-        (r"^features\.1\.conv\.2\.", "stage1.0.project.norm."),
-        (r"\.conv\.0\.0\.", ".expand.conv."),
-        (r"\.conv\.0\.1\.", ".expand.norm."),
-        (r"\.conv\.1\.0\.", ".depthwise.conv."),
-        (r"\.conv\.1\.1\.", ".depthwise.norm."),
-        (r"\.conv\.2\.", ".project.conv."),
-        (r"\.conv\.3\.", ".project.norm."),
+        (r"^features\.1\.conv\.0\.0\.", "stage1.0.residual.depthwise.conv."),
+        (r"^features\.1\.conv\.0\.1\.", "stage1.0.residual.depthwise.norm."),
+        (r"^features\.1\.conv\.1\.", "stage1.0.residual.project.conv."),
+        (r"^features\.1\.conv\.2\.", "stage1.0.residual.project.norm."),
+        (r"\.conv\.0\.0\.", ".residual.expand.conv."),
+        (r"\.conv\.0\.1\.", ".residual.expand.norm."),
+        (r"\.conv\.1\.0\.", ".residual.depthwise.conv."),
+        (r"\.conv\.1\.1\.", ".residual.depthwise.norm."),
+        (r"\.conv\.2\.", ".residual.project.conv."),
+        (r"\.conv\.3\.", ".residual.project.norm."),
         # torchvision counts blocks through all stages, features.1 to features.17.
         *(
             (rf"^features\.{1 + sum(BLOCKS[: stage - 1]) + block}\.", f"stage{stage}.{block}.")
@@ -68,7 +72,14 @@ class MobileNetV2(nn.Module):
         ),
     )
 
-    def __init__(self, num_classes: int = 1000, in_channels: int = 3, small: bool = False, width: float = 1.0):
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+        small: bool = False,
+        width: float = 1.0,
+        survival: float = 1.0,
+    ):
         super().__init__()
         self.in_channels = in_channels
         self.image_size = 32 if small else 224
@@ -94,6 +105,7 @@ class MobileNetV2(nn.Module):
         )
         he_normal(self)
         nn.init.normal_(self.head[-1].weight, std=0.01)
+        add_stochastic_depth([block for block in residual_blocks(self) if block.shortcut is not None], survival)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, H, W]; 224 x 224 in the paper."""
@@ -109,27 +121,27 @@ class MobileNetV2(nn.Module):
         return self.head(x)
 
 
-class InvertedResidual(nn.Module):
+class InvertedResidual(ResidualBlock):
     """Expand by 1x1, filter each map by 3x3, project back by 1x1; added to the input where size and channels allow it.
 
-    The projection has no ReLU: cutting off half of a few channels would lose what the wide layers found (section 3.2).
+    Elsewhere `shortcut` is None. The projection has no ReLU: cutting off half of a few channels would lose what the
+    wide layers found (section 3.2).
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int):
         super().__init__()
         hidden = in_channels * expansion
-        self.has_shortcut = stride == 1 and in_channels == out_channels
-        self.expand = nn.Identity() if expansion == 1 else ConvNorm(in_channels, hidden, kernel_size=1)
-        self.depthwise = ConvNorm(hidden, hidden, kernel_size=3, stride=stride, groups=hidden)
-        self.project = ConvNorm(hidden, out_channels, kernel_size=1, relu=False)
-
-    def residual(self, x: Tensor) -> Tensor:
-        """Return what the block adds to x, or its output where there is no shortcut."""
-        return self.project(self.depthwise(self.expand(x)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [N, out_channels, H / stride, W / stride] for x [N, in_channels, H, W]."""
-        return x + self.residual(x) if self.has_shortcut else self.residual(x)
+        self.out_channels = out_channels
+        self.pre = nn.Identity()
+        self.shortcut = nn.Identity() if stride == 1 and in_channels == out_channels else None
+        self.residual = nn.Sequential(
+            OrderedDict(
+                expand=nn.Identity() if expansion == 1 else ConvNorm(in_channels, hidden, kernel_size=1),
+                depthwise=ConvNorm(hidden, hidden, kernel_size=3, stride=stride, groups=hidden),
+                project=ConvNorm(hidden, out_channels, kernel_size=1, relu=False),
+            )
+        )
+        self.post = nn.Identity()
 
 
 class ConvNorm(nn.Module):
@@ -157,7 +169,7 @@ def _stage(in_channels: int, out_channels: int, blocks: int, stride: int, expans
 
 
 def mobilenet_v2(
-    num_classes: int = 1000, in_channels: int = 3, *, small: bool = False, width: float = 1.0
+    num_classes: int = 1000, in_channels: int = 3, *, small: bool = False, width: float = 1.0, survival: float = 1.0
 ) -> MobileNetV2:
     """MobileNetV2 with the paper's width multiplier."""
-    return MobileNetV2(num_classes, in_channels, small, width)
+    return MobileNetV2(num_classes, in_channels, small, width, survival)

@@ -2,7 +2,8 @@
 
 G. Huang, Y. Sun, Z. Liu, D. Sedra and K. Q. Weinberger, Deep networks with stochastic depth, ECCV 2016, section 3.
 
-A way to train, not an architecture: every residual family here has it as the option `survival`. It adds no parameters.
+A way to train, not an architecture: every family whose blocks have shortcuts has it as the option `survival` (NASNet's
+cells add branches, but no way leads past a cell). Blocks without a shortcut always take part. It adds no parameters.
 Block l of L survives a mini-batch with probability 1 - l / L (1 - survival), equation 4. With survival 0.5, the
 paper's choice, about 3/4 of the branches are computed in each step, so that training is also about 25 % faster.
 

@@ -43,6 +43,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from cnnviz.models.image import check_image, he_normal, scaled
+from cnnviz.models.resnet import ResidualBlock, residual_blocks
+from cnnviz.models.stochastic_depth import add_stochastic_depth
 
 
 class Xception(nn.Module):
@@ -53,9 +55,17 @@ class Xception(nn.Module):
         in_channels: channels of the image.
         small: the form for images of 32 x 32 pixels.
         width: factor of all channel numbers.
+        survival: probability with which the last block survives (stochastic depth); 1 keeps all.
     """
 
-    def __init__(self, num_classes: int = 1000, in_channels: int = 3, small: bool = False, width: float = 1.0):
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+        small: bool = False,
+        width: float = 1.0,
+        survival: float = 1.0,
+    ):
         super().__init__()
         self.in_channels = in_channels
         self.image_size = 32 if small else 299
@@ -94,6 +104,7 @@ class Xception(nn.Module):
         )
         he_normal(self)
         nn.init.normal_(self.head[-1].weight, std=0.01)
+        add_stochastic_depth(residual_blocks(self), survival)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits [N, num_classes] of normalised images [N, in_channels, H, W]; 299 x 299 in the paper."""
@@ -108,7 +119,7 @@ class Xception(nn.Module):
         return self.head(x)
 
 
-class XceptionBlock(nn.Module):
+class XceptionBlock(ResidualBlock):
     """Separable convolutions, each after a ReLU, and where the stride is 2 a pooling; a shortcut around them.
 
     The figure's first block has no ReLU at its beginning. It has one here, which changes nothing behind the stem's.
@@ -126,15 +137,14 @@ class XceptionBlock(nn.Module):
             layers += [nn.ReLU(), SeparableConv2d(before, after), nn.BatchNorm2d(after)]
         if stride == 2:
             layers.append(nn.MaxPool2d(kernel_size=3, stride=2, padding=1))
+        self.out_channels = channels[-1]
+        self.pre = nn.Identity()
         self.residual = nn.Sequential(*layers)
         self.shortcut = nn.Identity()
         if stride == 2 or in_channels != channels[-1]:
             projection = nn.Conv2d(in_channels, channels[-1], kernel_size=1, stride=stride, bias=False)
             self.shortcut = nn.Sequential(projection, nn.BatchNorm2d(channels[-1]))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [N, channels[-1], H / stride, W / stride] for x [N, in_channels, H, W]."""
-        return self.shortcut(x) + self.residual(x)
+        self.post = nn.Identity()
 
 
 class SeparableConv2d(nn.Module):
@@ -162,7 +172,14 @@ class XceptionSmall(nn.Module):
     Args: as for Xception.
     """
 
-    def __init__(self, num_classes: int = 1000, in_channels: int = 3, small: bool = False, width: float = 1.0):
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+        small: bool = False,
+        width: float = 1.0,
+        survival: float = 1.0,
+    ):
         super().__init__()
         self.in_channels = in_channels
         self.image_size = 32 if small else 180
@@ -179,6 +196,7 @@ class XceptionSmall(nn.Module):
         self.stage5 = XceptionSmallBlock(c256, c512, stride=2)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(c512, num_classes))
         self._initialise()
+        add_stochastic_depth(residual_blocks(self), survival)
 
     def _initialise(self) -> None:
         for layer in self.modules():
@@ -198,11 +216,13 @@ class XceptionSmall(nn.Module):
         return self.head(x)
 
 
-class XceptionSmallBlock(nn.Module):
+class XceptionSmallBlock(ResidualBlock):
     """Two separable convolutions, each after normalisation and ReLU, and a pooling; a projection around them."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int):
         super().__init__()
+        self.out_channels = out_channels
+        self.pre = nn.Identity()
         self.residual = nn.Sequential(
             nn.BatchNorm2d(in_channels),
             nn.ReLU(),
@@ -213,19 +233,18 @@ class XceptionSmallBlock(nn.Module):
             nn.MaxPool2d(kernel_size=3, stride=2, padding=1) if stride == 2 else nn.Identity(),
         )
         self.shortcut = nn.Conv2d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [N, out_channels, H / stride, W / stride] for x [N, in_channels, H, W]."""
-        return self.shortcut(x) + self.residual(x)
+        self.post = nn.Identity()
 
 
-def xception(num_classes: int = 1000, in_channels: int = 3, *, small: bool = False, width: float = 1.0) -> Xception:
+def xception(
+    num_classes: int = 1000, in_channels: int = 3, *, small: bool = False, width: float = 1.0, survival: float = 1.0
+) -> Xception:
     """Xception of figure 5, without the optional fully connected layers."""
-    return Xception(num_classes, in_channels, small, width)
+    return Xception(num_classes, in_channels, small, width, survival)
 
 
 def xception_small(
-    num_classes: int = 1000, in_channels: int = 3, *, small: bool = False, width: float = 1.0
+    num_classes: int = 1000, in_channels: int = 3, *, small: bool = False, width: float = 1.0, survival: float = 1.0
 ) -> XceptionSmall:
     """The book's small network of Xception's kind, for 180 x 180 pixels; `small=True` is its form for 32 x 32."""
-    return XceptionSmall(num_classes, in_channels, small, width)
+    return XceptionSmall(num_classes, in_channels, small, width, survival)

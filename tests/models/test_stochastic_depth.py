@@ -1,12 +1,14 @@
+import inspect
 from collections import OrderedDict
 
 import pytest
 import torch
 from torch import nn
 
-from cnnviz.models import create_model
+from cnnviz.models import MODELS, create_model
 from cnnviz.models.resnet import residual_blocks
 from cnnviz.models.stochastic_depth import StochasticDepth, survival_probabilities
+from tests.models.networks import on_meta
 
 
 def branch(survival):
@@ -81,3 +83,51 @@ def test_survival_1_is_the_network_itself():
 
 def test_a_printed_network_says_the_probability():
     assert "survival=0.562" in repr(create_model("resnet18", small=True, width=0.25, survival=0.5))
+
+
+FAMILIES = ("resnet18", "resnet50_v2", "resnet20", "resnext50_32x4d", "inception_resnet_v2", "mobilenet_v2", "xception")
+FAMILIES += ("xception_small",)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_residual_family_has_it_in_all_blocks_with_a_shortcut_and_in_their_order(name):
+    options = {"num_classes": 3, "survival": 0.5} | ({} if name == "resnet20" else {"small": True})
+    model = on_meta(name, **options)
+    blocks = [block for block in residual_blocks(model) if block.shortcut is not None]
+    assert [block.residual.survival for block in blocks] == pytest.approx(survival_probabilities(len(blocks), 0.5))
+    others = [block for block in residual_blocks(model) if block.shortcut is None]
+    assert not any(isinstance(block.residual, StochasticDepth) for block in others)
+    assert list(model.state_dict()) == list(on_meta(name, **options | {"survival": 1.0}).state_dict())
+
+
+def test_a_network_has_the_option_if_and_only_if_it_has_residual_blocks_with_shortcuts():
+    """NASNet's cells add, too, but the sums are of their branches: no way leads past a cell unchanged."""
+    with_blocks = {
+        name for name in MODELS if any(block.shortcut is not None for block in residual_blocks(on_meta(name)))
+    }
+    assert {name for name in MODELS if "survival" in inspect.signature(MODELS[name]).parameters} == with_blocks
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "xception", "xception_small"])
+def test_a_block_can_be_taken_apart(name):
+    torch.manual_seed(0)
+    model = create_model(name, num_classes=3, small=True, width=0.25).eval()
+    seen = {}
+    for block in residual_blocks(model):
+        block.register_forward_hook(lambda block, args, output: seen.update({block: (args[0], output)}))
+    model(torch.randn(2, 3, 32, 32))
+    for block, (x, output) in seen.items():
+        assert output.shape[1] == block.out_channels
+        inside = block.pre(x)
+        past = 0 if block.shortcut is None else block.shortcut(inside)
+        torch.testing.assert_close(block.post(past + block.residual(inside)), output)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "xception", "xception_small"])
+def test_skipped_branches_leave_the_shortcuts(name, monkeypatch):
+    monkeypatch.setattr(torch, "rand", lambda size: torch.tensor(0.99))
+    model = create_model(name, num_classes=3, small=True, width=0.25, survival=0.5).train()
+    model(torch.randn(4, 3, 32, 32)).sum().backward()
+    for block in residual_blocks(model):
+        without = all(parameter.grad is None for parameter in block.residual.parameters())
+        assert without == (block.shortcut is not None)
