@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+import torchinfo
 import torchvision
 from torch import nn
 from torch.nn.utils import prune
@@ -573,7 +574,6 @@ def test_the_command_runs_without_a_warning_and_without_torchs_compiler():
 )
 def test_parameters_and_mult_adds_are_those_of_torchinfo(name, options):
     """torchinfo counts the convolutions and linear layers, and one for each weight of a normalisation, too."""
-    torchinfo = pytest.importorskip("torchinfo")
     model = on_meta(create_model, name=name, **options)
     table, size = layer_table(model), (1, 3, model.image_size, model.image_size)
     theirs = torchinfo.summary(model, input_data=torch.zeros(size, device="meta"), device="meta", verbose=0)
