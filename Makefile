@@ -22,7 +22,7 @@ lab: $(READY)   ## open the course in JupyterLab
 		--LabApp.default_url=/lab/tree/00_start_here.ipynb
 
 test: lint      ## every test: package, browser, chapters
-	$(QUICK) $(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile --durations=10
+	$(QUICK) $(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=10
 	$(QUICK) $(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
 		-n $(WORKERS) --dist loadscope --durations=10
 

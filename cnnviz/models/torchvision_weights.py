@@ -32,7 +32,9 @@ def load_torchvision_weights(model: nn.Module, state_dict: Mapping[str, Tensor])
         name = _rename(key, names)
         twice += [name] if name in renamed else []
         renamed[name] = tensor
-    empty = [key for key, tensor in renamed.items() if not isinstance(tensor, Tensor) or tensor.is_meta]
+    empty = [
+        key for key, tensor in renamed.items() if not isinstance(tensor, Tensor) or _is_lost(tensor, ours.get(key))
+    ]
     missing = [key for key in ours.keys() - renamed.keys() if not key.endswith(".num_batches_tracked")]
     foreign = renamed.keys() - ours.keys()
     unlike = [key for key in ours.keys() & renamed.keys() - empty if ours[key].shape != renamed[key].shape]
@@ -45,6 +47,11 @@ def load_torchvision_weights(model: nn.Module, state_dict: Mapping[str, Tensor])
             "build it with the options and num_classes of torchvision's network"
         )
     model.load_state_dict(ours | renamed)
+
+
+def _is_lost(tensor: Tensor, ours: Tensor | None) -> bool:
+    """Return whether a tensor has no numbers where ours has some."""
+    return tensor.is_meta and not (ours is not None and ours.is_meta)
 
 
 def _rename(key: str, names: tuple[tuple[str, str], ...]) -> str:
