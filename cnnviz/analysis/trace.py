@@ -9,7 +9,6 @@ run, as they would find tensors without content.
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy as shallow_copy
 from dataclasses import dataclass, field
 from math import prod
 from numbers import Integral
@@ -396,12 +395,15 @@ def _without_content(model: nn.Module) -> tuple[nn.Module, dict[int, object]]:
     for module in model.modules():
         attributes = {name: _copied(value, copies) for name, value in vars(module).items()}
         for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
-            attributes[hooks] = type(attributes[hooks])((k, f) for k, f in attributes[hooks].items() if _is_torchs(f))
+            for key in [key for key, hook in attributes[hooks].items() if not _is_torchs(hook)]:
+                del attributes[hooks][key]
         vars(copies[id(module)]).update(attributes)
     return copies[id(model)], copies
 
 
 def _copied(value, copies: dict[int, object]):
+    if value is None or isinstance(value, bool | int | float | str):  # first, as most are
+        return value
     if id(value) in copies:
         return copies[id(value)]
     if isinstance(value, Tensor):
@@ -409,9 +411,9 @@ def _copied(value, copies: dict[int, object]):
     elif isinstance(value, MethodType):  # self.activation = self.relu6
         return MethodType(value.__func__, _copied(value.__self__, copies))
     elif isinstance(value, dict):
-        copy = shallow_copy(value)
-        copy.clear()
-        copy.update((key, _copied(part, copies)) for key, part in value.items())
+        copy = value.copy()
+        if copy:  # its parts, in place of those of the learner's model
+            copy.update((key, _copied(part, copies)) for key, part in value.items())
     elif type(value) in (list, set, tuple):
         copy = type(value)(_copied(part, copies) for part in value)
     else:
