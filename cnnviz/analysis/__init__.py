@@ -4,7 +4,9 @@ from cnnviz.analysis.architecture import Architecture, Edge, Part, architecture
 from cnnviz.analysis.comparison import Comparison, comparison, provenance
 from cnnviz.analysis.confusion import Confusion, confusion
 from cnnviz.analysis.convolution import Steps, convolution, leftover, output_size, pad_amounts, pooling
+from cnnviz.analysis.diagnosis import diagnoses
 from cnnviz.analysis.evaluate import Evaluation, evaluate
+from cnnviz.analysis.experiment import Experiment, experiment
 from cnnviz.analysis.feature_maps import FeatureMaps, feature_maps
 from cnnviz.analysis.filters import Filters, filters
 from cnnviz.analysis.hooks import capture, untouched
@@ -24,7 +26,7 @@ from cnnviz.analysis.photo_filter import (
     photo_filter,
 )
 from cnnviz.analysis.receptive_field import ReceptiveField, receptive_field
-from cnnviz.analysis.signals import training_signals
+from cnnviz.analysis.signals import Signals, signals
 from cnnviz.analysis.statements import lecture_statements
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Difference",
     "Edge",
     "Evaluation",
+    "Experiment",
     "FeatureMaps",
     "Filters",
     "KerasParameters",
@@ -48,6 +51,7 @@ __all__ = [
     "Part",
     "PhotoFilter",
     "ReceptiveField",
+    "Signals",
     "Stage",
     "Steps",
     "add_noise",
@@ -57,8 +61,10 @@ __all__ = [
     "comparison",
     "confusion",
     "convolution",
+    "diagnoses",
     "edge_magnitude",
     "evaluate",
+    "experiment",
     "feature_maps",
     "filters",
     "keras_parameters",
@@ -79,6 +85,6 @@ __all__ = [
     "psnr",
     "receptive_field",
     "rmse",
-    "training_signals",
+    "signals",
     "untouched",
 ]

@@ -1,35 +1,125 @@
-"""What the records of a run say about its health, in words, with what to try."""
+"""What a network in training shows of its health, layer by layer, on a few images."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cnnviz.analysis.hooks import untouched
+
+PER_LAYER = ("activation_mean", "activation_std", "gradient_std", "gradient_norm", "silent", "update_ratio")
 
 
-def training_signals(records: Sequence, lr: float | None = None) -> tuple[str, ...]:
-    """Return warnings about a run, given its `EpochRecord`s so far; an empty tuple where nothing is wrong.
+@dataclass(frozen=True)
+class Signals:
+    """Health of every convolution and linear layer, in the order in which they run; a tuple holds one number a layer.
 
-    Two are looked for. A loss that is not finite: the numbers overflowed, and no later step repairs them. A network
-    still at chance after its first epoch: its training error is within 3 points of 1 - 1 / num_classes (which is 90 %
-    for 10 classes of equal size), so it has not learned to tell any class from the others. The advice starts from
-    `lr`, the recipe's learning rate, or the highest of the records.
+    What a layer that is not trained has no gradient for is nan.
     """
-    trained = [record for record in records if record.epoch > 0]
-    if not trained:
-        return ()
-    if lr is None:
-        lr = max(record.lr for record in trained)  # a schedule may have brought the last one down to 0
-    broken = next((record for record in trained if not math.isfinite(record.train_loss)), None)
-    if broken is not None:
-        return (
-            f"The loss is not finite since epoch {broken.epoch}: the numbers overflowed, and training on does not "
-            f"repair them. Try a smaller learning rate ({lr / 10:.2g} instead of {lr:.2g}), and check that "
-            "the images are normalised and hold no NaN.",
-        )
-    last, chance = trained[-1], 1 - 1 / trained[-1].num_classes
-    if last.train_error < chance - 0.03:
-        return ()
-    return (
-        f"The network is still at chance after epoch {last.epoch}: it misses {last.train_error:.0%} of the training "
-        f"images, and guessing one of {last.num_classes} classes misses {chance:.0%}. Try a learning rate ten times "
-        f"smaller ({lr / 10:.2g}) or larger ({lr * 10:.2g}), and check that the images are normalised and that "
-        "the labels belong to them.",
+
+    layers: tuple[str, ...]  # names in the model
+    activation_mean: tuple[float, ...]  # of what the layer returns, over images, maps and places
+    activation_std: tuple[float, ...]  # likewise
+    gradient_std: tuple[float, ...]  # of the gradient of one image's loss with respect to what the layer returns
+    gradient_norm: tuple[float, ...]  # length of the gradient of the mean loss with respect to the layer's weights
+    silent: tuple[float, ...]  # fraction of the filters (rows of the weight) whose gradient is exactly 0: they rest
+    update_ratio: tuple[float, ...]  # length of one step of the weights / length of the weights; 0 before the first
+    input_mean: float  # of the pixels that the network is given
+    input_std: float  # likewise
+    evaluation_noise: (
+        float  # by how much logits change, in evaluation mode, with the images beside them and with chance
     )
+
+    def of(self, layer: str) -> dict[str, float]:
+        """Return the numbers of one layer by name."""
+        place = self.layers.index(layer)
+        return {name: getattr(self, name)[place] for name in PER_LAYER}
+
+    def describe(self) -> str:
+        """Say how activations, gradients and updates go from the first layer to the last."""
+        words = {"activation_std": "deviation of the activations", "gradient_std": "of the gradients",
+                 "update_ratio": "update / weight"}  # fmt: skip
+        parts = [
+            f"{text} {getattr(self, name)[0]:.2g} to {getattr(self, name)[-1]:.2g}" for name, text in words.items()
+        ]
+        return f"{len(self.layers)} layers, from {self.layers[0]} to {self.layers[-1]}: {', '.join(parts)}."
+
+
+def signals(model: nn.Module, images: Tensor, labels: Tensor, objective: Callable[[object, Tensor], Tensor]) -> Signals:
+    """Run a model forwards and backwards in training mode, and measure; the model stays as it was.
+
+    Args:
+        model: with at least one convolution or linear layer.
+        images: [N, C, H, W], normalised, where the model is; N at least 2.
+        labels: [N].
+        objective: of what the model returns and the labels: the mean loss that training makes smaller.
+    """
+    layers = {module: name for name, module in model.named_modules() if _has_filters(module)}
+    outputs: dict[nn.Module, Tensor] = {}
+
+    def keep(module, args, output):
+        outputs[module] = output
+        return output.clone()  # a ReLU with inplace=True would overwrite what is measured
+
+    handles = []
+    try:
+        handles += [module.register_forward_hook(keep) for module in layers]
+        with untouched(model), torch.enable_grad():
+            model.train()
+            loss = objective(model(images), labels)
+            tensors = [*outputs.values(), *(module.weight for module in outputs)]
+            asked = [tensor for tensor in tensors if tensor.requires_grad]
+            found = torch.autograd.grad(loss, asked, materialize_grads=True) if asked else ()
+    finally:
+        for handle in handles:
+            handle.remove()
+    gradients = dict(zip(asked, found, strict=True))  # a tensor is its own key, whatever it holds
+    rows = [
+        _numbers(output.detach(), gradients.get(output), gradients.get(module.weight), len(images))
+        for module, output in outputs.items()
+    ]
+    columns = torch.stack([torch.stack(row) for row in rows]).T.tolist()  # one wait for the device
+    return Signals(
+        tuple(layers[module] for module in outputs),
+        *map(tuple, columns),
+        update_ratio=(0.0,) * len(outputs),
+        input_mean=images.mean().item(),
+        input_std=images.std().item(),
+        evaluation_noise=_evaluation_noise(model, images),
+    )
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of the weight of every convolution and linear layer."""
+    return {name: layer.weight.detach().clone() for name, layer in model.named_modules() if _has_filters(layer)}
+
+
+def update_ratios(model: nn.Module, before: dict[str, Tensor]) -> dict[str, float]:
+    """Return, for each layer, the length of the change of its weight since `before`, over the length of that."""
+    steps = [(model.get_submodule(name).weight.detach() - old).norm() / old.norm() for name, old in before.items()]
+    return dict(zip(before, torch.stack(steps).tolist(), strict=True))
+
+
+def _has_filters(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear)
+
+
+def _numbers(output: Tensor, gradient: Tensor | None, weight: Tensor | None, images: int) -> list[Tensor]:
+    """Return the first five of PER_LAYER, on the device."""
+    output, unknown = output.float(), output.new_full((), float("nan"), dtype=torch.float32)
+    return [
+        output.mean(),
+        output.std(),
+        unknown if gradient is None else images * gradient.float().std(),  # of the mean loss: an image's share is 1 / N
+        unknown if weight is None else weight.float().norm(),
+        unknown if weight is None else (weight.flatten(1) == 0).all(1).float().mean(),
+    ]
+
+
+def _evaluation_noise(model: nn.Module, images: Tensor) -> float:
+    """Return the deviation between logits of the same images in two batches and in one, as a part of their own."""
+    with untouched(model):
+        whole = model(images)
+        halves = torch.cat([model(half) for half in images.chunk(2)])
+        return ((whole - halves).square().mean().sqrt() / whole.std().clamp(min=1e-12)).item()

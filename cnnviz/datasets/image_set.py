@@ -63,6 +63,13 @@ class ImageSet:
         variance = (share * (levels - mean[:, None]) ** 2).sum(1)
         return mean.float(), variance.sqrt().float()
 
+    @cached_property
+    def leaked(self) -> float:
+        """Fraction of the test images that are also, pixel for pixel, training images."""
+        train, test = (map(bytes, images.flatten(1).cpu().numpy()) for images in (self.x_train, self.x_test))
+        train = set(train)
+        return sum(image in train for image in test) / len(self.x_test)
+
     def normalise(self, images: Tensor) -> Tensor:
         """Return uint8 images [..., C, H, W] as float32, `(images / 255 - mean) / std` channel by channel."""
         if images.dtype != torch.uint8:

@@ -50,12 +50,13 @@ def measured(experiment: str, scale: str = "full", **keys) -> list[dict]:
     """Return the measured cells of an experiment, possibly none: `measured("lenet", model="lenet5", dataset="mnist")`.
 
     Each is one result of `python -m cnnviz.training` as written in data/results; `keys` choose by equality. The
-    fields: model, dataset, seed, recipe, hardware, torch, date, records (one dict an epoch), final, and seeds_planned:
-    fewer cells than that are a part of what was planned.
+    fields: model, dataset, seed, recipe, hardware, torch, date, records (one dict an epoch), final, and
+    cells_planned and seeds_planned: fewer than that are a part of what was planned.
     """
     path = RESULTS / f"{experiment}-{scale}.json"
     if not path.exists():
         return []
     table = json.loads(path.read_text("utf-8"))
-    cells = [cell | {"seeds_planned": table["seeds_planned"]} for cell in table["cells"]]
+    planned = {name: table[name] for name in ("cells_planned", "seeds_planned")}
+    cells = [cell | planned for cell in table["cells"]]
     return [cell for cell in cells if all(cell[key] == value for key, value in keys.items())]

@@ -2,6 +2,7 @@
 
 from cnnviz.figures.confusion import plot_confused_images, plot_confusion
 from cnnviz.figures.convolution import ConvolutionAnimation, animate_convolution
+from cnnviz.figures.experiment import plot_experiment
 from cnnviz.figures.feature_maps import plot_feature_maps, plot_layers
 from cnnviz.figures.filters import plot_filters
 from cnnviz.figures.learning_curves import plot_learning_curves
@@ -15,6 +16,7 @@ __all__ = [
     "montage",
     "plot_confused_images",
     "plot_confusion",
+    "plot_experiment",
     "plot_feature_maps",
     "plot_filters",
     "plot_landscape",

@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from cnnviz.datasets import DatasetNotFoundError, load_dataset
 from cnnviz.datasets.reference import RESULTS
-from cnnviz.models import create_model
 from cnnviz.training.device import as_device, best_device, hardware
 from cnnviz.training.experiments import EXPERIMENTS, SCALES, Cell, cells
 from cnnviz.training.fit import Run, fit
@@ -68,8 +67,8 @@ def _start(cell: Cell, device: torch.device) -> Run:
     data = load_dataset(cell.dataset).subset(cell.train_limit, cell.test_limit)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(cell.seed)
-        model = create_model(cell.model, num_classes=data.num_classes, in_channels=data.image_shape[0])
-    return fit(model, data, cell.recipe, device=device, seed=cell.seed, keep_filters=())
+        model = cell.build(data.num_classes, data.image_shape[0])
+    return fit(model, data, cell.recipe, device=device, seed=cell.seed, keep_filters=(), signals=cell.signals)
 
 
 def _finish(cell: Cell, run: Run, results: Results, deadline: float) -> bool:

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from cnnviz.analysis.evaluate import Evaluation, check_fit, evaluate
 from cnnviz.analysis.filters import is_convolution
 from cnnviz.analysis.hooks import same_random_numbers_after
+from cnnviz.analysis.signals import Signals, signals, update_ratios, weights_of
 from cnnviz.datasets import ImageSet
 from cnnviz.training.batches import Batches
 from cnnviz.training.device import as_device, has_bf16
 from cnnviz.training.recipe import Recipe
 
 MOST_WEIGHTS = 20_000  # of a layer whose filters are kept at every epoch unless the caller chooses
+PROBE = 64  # training images on which the signals are measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,8 @@ class EpochRecord:
     images_per_second: float  # training alone; 0 in epoch 0
     num_classes: int
     filters: dict[str, Tensor] = field(repr=False)  # layer -> float32 [out, in, k, k] at the end of the epoch, cpu
+    signals: Signals | None = field(default=None, repr=False)  # at the end of the epoch, unless they are off
+    leaked: float = 0.0  # fraction of the test images that are also, pixel for pixel, training images
 
     def describe(self) -> str:
         """Say the epoch's figures in a sentence."""
@@ -43,6 +47,16 @@ class EpochRecord:
             f"Epoch {self.epoch} of {self.epochs}: training loss {self.train_loss:.4f}, error {self.train_error:.2%}; "
             f"test loss {self.test_loss:.4f}, error {self.test_error:.2%}; {self.seconds:.1f} s."
         )
+
+    def state_dict(self) -> dict:
+        """Return the record in tensors and plain values."""
+        return vars(self) | {"signals": self.signals and vars(self.signals)}
+
+    @classmethod
+    def from_state_dict(cls, state: dict) -> "EpochRecord":
+        """Return the record of which `state_dict` made this."""
+        found = state.get("signals")  # checkpoints of before the signals have none
+        return cls(**state | {"signals": found and Signals(**found)})
 
 
 def fit(
@@ -53,6 +67,7 @@ def fit(
     device: str | torch.device | None = None,
     seed: int = 0,
     keep_filters: Sequence[str] | None = None,
+    signals: bool = True,
     compile: bool = False,
 ) -> "Run":
     """Return a run, an iterator that trains `model` one epoch for each record that is taken from it.
@@ -69,6 +84,7 @@ def fit(
         seed: of the order of the images, their augmentation and dropout. On a processor the same seed and model give
             the same weights, bit for bit. The random state outside is left as it was.
         keep_filters: convolution layers whose filters each record keeps; by default all of at most 20,000 weights.
+        signals: measure the health of every layer at the end of each epoch, on 64 training images.
         compile: train a program that torch.compile makes of the model: minutes to make, faster on a GPU.
 
     Raises:
@@ -79,7 +95,7 @@ def fit(
         raise TypeError(f"fit takes a model, an ImageSet and a Recipe; data and recipe are {given}")
     for labels in (data.y_train, data.y_test):
         check_fit(model, data.normalise(data.x_test[:1]), labels, len(labels))
-    return Run(model, data, recipe, as_device(device), seed, _layers_to_keep(model, keep_filters), compile)
+    return Run(model, data, recipe, as_device(device), seed, _layers_to_keep(model, keep_filters), signals, compile)
 
 
 class Run(Iterator[EpochRecord]):
@@ -89,11 +105,11 @@ class Run(Iterator[EpochRecord]):
     resumes there, and on a processor ends with the weights that it would have had without the interruption.
     """
 
-    def __init__(self, model, data, recipe, device, seed, layers, compile):
+    def __init__(self, model, data, recipe, device, seed, layers, signals, compile):
         self.model, self.data, self.recipe, self.device, self.seed = model.to(device), data, recipe, device, seed
         self.note = data.note  # what must be said wherever the records are shown
         self.on_batch: Callable[[int, int], None] | None = None  # called with batches done and batches of this epoch
-        self._layers = layers
+        self._layers, self._wants_signals, self._ratios = layers, signals, {}
         self._network = torch.compile(self.model) if compile else self.model
         self._loss, self._test_loss = recipe.loss_function(), replace(recipe, label_smoothing=0.0).loss_function()
         self._bf16 = recipe.precision == "bf16" and has_bf16(device)
@@ -155,11 +171,11 @@ class Run(Iterator[EpochRecord]):
 
     def state_dict(self) -> dict:
         """Return all that `load_state_dict` needs to go on from the last whole epoch, in tensors and plain values."""
-        return self._checkpoint | {"records": [vars(record) for record in self._checkpoint["records"]]}
+        return self._checkpoint | {"records": [record.state_dict() for record in self._checkpoint["records"]]}
 
     def load_state_dict(self, state: dict) -> None:
         """Go to the state of another run with the same model, data, recipe and seed."""
-        self._checkpoint = state | {"records": [EpochRecord(**record) for record in state["records"]]}
+        self._checkpoint = state | {"records": [EpochRecord.from_state_dict(one) for one in state["records"]]}
         self._restore()
 
     def _first_record(self) -> EpochRecord:
@@ -167,7 +183,7 @@ class Run(Iterator[EpochRecord]):
         test = self._test(self._x_test, self._y_test)
         train_x = self.data.normalise(self.data.x_train[: len(self._x_test)])  # as many as in the test: enough
         train = self._test(train_x, self.data.y_train[: len(self._x_test)])
-        return self._record(0, train.loss, train.error[1], test, time.perf_counter() - start, 0.0)
+        return self._record(0, train.loss, train.error[1], test, start, 0.0)
 
     def _train_and_test(self, epoch: int) -> EpochRecord | None:
         """Return the record of one epoch, or None where `stop` was called before its end."""
@@ -178,7 +194,7 @@ class Run(Iterator[EpochRecord]):
         seconds = time.perf_counter() - start
         test = self._test(self._x_test, self._y_test)
         rate = len(self.data.x_train) / seconds
-        return self._record(epoch, *trained, test, time.perf_counter() - start, rate)
+        return self._record(epoch, *trained, test, start, rate)
 
     def _test(self, images: Tensor, labels: Tensor) -> Evaluation:
         return evaluate(self.model, images, labels, loss=self._test_loss)
@@ -197,8 +213,12 @@ class Run(Iterator[EpochRecord]):
                 batch_loss, batch_wrong = self._backward(images, labels)
                 if self.recipe.clip_norm:
                     nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+                watched = self._wants_signals and done == (total + 1) // 2  # where the record's lr is
+                before = weights_of(self.model) if watched else {}
                 self._optimizer.step()
                 self._optimizer.zero_grad()
+                if watched:
+                    self._ratios = update_ratios(self.model, before)
                 loss_sum += batch_loss
                 wrong += batch_wrong
                 seen += len(labels)
@@ -228,15 +248,38 @@ class Run(Iterator[EpochRecord]):
     def _backward_part(self, images: Tensor, labels: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             outputs = self._network(images)
+        losses, total = self._losses(outputs, labels)
+        (total / batch_size).backward()
+        wrong = _own_logits(outputs).detach().argmax(1) != labels
+        return losses.detach().sum(), wrong.sum()
+
+    def _losses(self, outputs: Tensor | tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the network's own loss of each image, and the sum of all losses, auxiliary ones with their weight."""
         logits, *auxiliary = (outputs,) if isinstance(outputs, Tensor) else outputs
         losses = self._loss(logits.float(), labels)
-        total = losses.sum()
-        for other in auxiliary:
-            total = total + self.recipe.aux_weight * self._loss(other.float(), labels).sum()
-        (total / batch_size).backward()
-        return losses.detach().sum(), (logits.detach().argmax(1) != labels).sum()
+        return losses, losses.sum() + sum(
+            self.recipe.aux_weight * self._loss(other.float(), labels).sum() for other in auxiliary
+        )
 
-    def _record(self, epoch, train_loss, train_error, test, seconds, images_per_second) -> EpochRecord:
+    def _signals(self) -> Signals | None:
+        """Measure on training images that stand evenly over the set, as many as fit into the device's memory."""
+        if not self._wants_signals:
+            return None
+        count = min(PROBE, len(self.data.x_train))
+        while True:
+            chosen = torch.linspace(0, len(self.data.x_train) - 1, count).long()
+            images = self.data.normalise(self.data.x_train[chosen].to(self.device))
+            labels = self.data.y_train[chosen].to(self.device)
+            try:
+                found = signals(self.model, images, labels, lambda outputs, y: self._losses(outputs, y)[1] / len(y))
+                break
+            except torch.OutOfMemoryError:
+                if count <= 2:
+                    raise
+                count //= 2
+        return replace(found, update_ratio=tuple(self._ratios.get(layer, 0.0) for layer in found.layers))
+
+    def _record(self, epoch, train_loss, train_error, test, start, images_per_second) -> EpochRecord:
         return EpochRecord(
             epoch=epoch,
             epochs=self.recipe.epochs,
@@ -246,13 +289,15 @@ class Run(Iterator[EpochRecord]):
             test_error=test.error[1],
             test_top5_error=test.error[5],
             lr=self.recipe.lr_at(max(0, epoch - 0.5), [record.train_loss for record in self.records[1:]]),
-            seconds=seconds,
+            seconds=time.perf_counter() - start,
             images_per_second=images_per_second,
             num_classes=self.data.num_classes,
             filters={
                 name: self.model.get_submodule(name).weight.detach().to("cpu", torch.float32, copy=True)
                 for name in self._layers
             },
+            signals=self._signals(),
+            leaked=self.data.leaked if self._wants_signals else 0.0,
         )
 
     def _epoch_seed(self, epoch: int) -> int:
@@ -273,6 +318,10 @@ class Run(Iterator[EpochRecord]):
             setattr(self.model.get_submodule(module), attribute, buffer.clone())
         self._optimizer.load_state_dict(copy.deepcopy(self._checkpoint["optimizer"]))  # it would share tensors
         self._midway = False
+
+
+def _own_logits(outputs: Tensor | tuple[Tensor, ...]) -> Tensor:
+    return outputs if isinstance(outputs, Tensor) else outputs[0]
 
 
 def _layers_to_keep(model: nn.Module, names: Sequence[str] | None) -> tuple[str, ...]:

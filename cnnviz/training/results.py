@@ -3,7 +3,6 @@
 import json
 import math
 import pickle
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,8 +72,9 @@ class Results:
 
 
 def is_of(row: dict, cell: Cell) -> bool:
-    """Return whether a row is this cell's; what a recipe did not have when it was written had its default."""
-    return {key: row[key] for key in cell.key()} | {"recipe": asdict(Recipe(**row["recipe"]))} == cell.key()
+    """Return whether a row is this cell's; what cells and recipes did not have when it was written had its default."""
+    given = {key: row[key] for key in cell.key() if key in row} | {"recipe": Recipe(**row["recipe"])}
+    return Cell(**given) == cell
 
 
 def _identity(cell: Cell, run: Run) -> dict:
@@ -99,8 +99,19 @@ def _row(cell: Cell, run: Run) -> dict:
 
 
 def _plain(record: EpochRecord) -> dict:
-    """Return a record without its filters, as JSON has it: a loss that is not finite becomes null."""
-    values = {key: value for key, value in vars(record).items() if key != "filters"}
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()
-    }
+    """Return a record without its filters, as JSON has it; signals, which fill pages, with four digits."""
+    values = {key: _finite(value) for key, value in vars(record).items() if key not in ("filters", "signals")}
+    if record.signals is None:
+        return values
+    layers, *numbers = vars(record.signals).items()
+    rounded = {key: [_rounded(one) for one in value] if isinstance(value, tuple) else value for key, value in numbers}
+    return values | {"signals": dict([layers]) | rounded}
+
+
+def _finite(value):
+    """Return null for a number that JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _rounded(value: float) -> float | None:
+    return _finite(float(f"{value:.4g}"))

@@ -15,7 +15,9 @@ def summary(run: Run, model: str) -> dict:
     """
     if len(run.records) < 2:
         raise ValueError(f"the run has {max(len(run.records) - 1, 0)} whole epochs; train first")
-    records = [{name: value for name, value in vars(one).items() if name != "filters"} for one in run.records]
+    records = [
+        {name: value for name, value in vars(one).items() if name not in ("filters", "signals")} for one in run.records
+    ]
     return {
         "model": model,
         "dataset": run.data.name,

@@ -6,7 +6,7 @@ import time
 import traitlets
 from IPython.display import display
 
-from cnnviz.analysis.signals import training_signals
+from cnnviz.analysis.diagnosis import diagnoses
 from cnnviz.training import EpochRecord, Run, profile
 from cnnviz.widgets.explorer import Explorer, module, style
 
@@ -111,14 +111,14 @@ class TrainingMonitor(Explorer):
         self._notes = [note for note in notes if note]
         self._classes = run.data.num_classes
         self._records = [_plain(record) for record in self._all]
-        self._signals, self._state = list(training_signals(self._all, self._run.recipe.lr)), "running"
+        self._signals, self._state = list(diagnoses(self._all, self._run.recipe.lr)), "running"
         self._set_clock()
         self._tell(0, 0)
 
     def _add(self, record: EpochRecord) -> None:
         self._all.append(record)
         self._records = [*self._records, _plain(record)]
-        self._signals = list(training_signals(self._all, self._run.recipe.lr))
+        self._signals = list(diagnoses(self._all, self._run.recipe.lr))
         if record.epoch == 0:
             self._set_clock()  # the test before training says nothing about the time of an epoch
         self._tell(0, 0)

@@ -2,15 +2,17 @@
 
 import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
+from itertools import groupby
 
 import pytest
 import torch
 
+from cnnviz.analysis import layer_table
 from cnnviz.datasets import DatasetNotFoundError, measured, published, reference
 from cnnviz.training import __main__ as command
 from cnnviz.training import experiments
-from cnnviz.training.experiments import EXPERIMENTS, SCALES, Cell, cells
+from cnnviz.training.experiments import EXPERIMENTS, SCALES, WIDTHS, Cell, cells
 from cnnviz.training.fit import Run
 from cnnviz.training.recipe import Recipe
 from cnnviz.training.results import Results, is_of
@@ -186,6 +188,49 @@ def test_cells_of_every_experiment_are_named_once(name, scale):
     table = cells(name, scale)
     assert len({cell.name for cell in table}) == len(table)
     assert {(cell.experiment, cell.scale) for cell in table} == {(name, scale)}
+
+
+def shapes_of(cell):
+    with torch.device("meta"):
+        return layer_table(cell.build(10, 3), 32)
+
+
+def test_all_cells_but_their_variants_are_trained_alike():
+    """What differs between two cells of a group is its seed and its model, or the one thing that is compared."""
+    for name in EXPERIMENTS:
+        for group, found in groupby(sorted(cells(name, "full"), key=lambda cell: cell.group), lambda cell: cell.group):
+            recipes = {cell.variant or cell.model: asdict(cell.recipe) for cell in found}
+            differing = {key for a in recipes.values() for b in recipes.values() for key in a if a[key] != b[key]}
+            allowed = {"regularisation": {"crop_padding", "flip"}, "loss": {"loss"}}.get(group, set())
+            assert differing == allowed, (name, group)
+
+
+@pytest.mark.parametrize(("place", "count"), [(0, "parameters"), (1, "mult_adds")])
+@pytest.mark.parametrize("model", WIDTHS)
+def test_no_network_of_the_equal_budget_is_above_it_or_could_be_wider(model, place, count):
+    limit = {"parameters": 270_000, "mult_adds": 40_600_000}[count]
+    cell = [cell for cell in cells("equal_budget", "reduced") if cell.model == model][place]
+    assert getattr(shapes_of(cell), count) <= limit
+    if cell.options["width"] < 1:  # those of width 1 are the paper's
+        wider = replace(cell, options=cell.options | {"width": cell.options["width"] + 0.01})
+        assert getattr(shapes_of(wider), count) > limit
+
+
+def variants(experiment, group):
+    return {cell.variant: shapes_of(cell) for cell in cells(experiment, "reduced") if cell.group == group}
+
+
+def test_small_filters_are_compared_at_equal_costs():
+    tables = variants("small_filters", "filters")
+    large, same = tables["one 7x7"], tables["three 3x3, as wide"]
+    assert same.mult_adds < large.mult_adds
+    assert tables["three 3x3, as many parameters"].parameters == pytest.approx(large.parameters, rel=0.02)
+    assert tables["three 3x3, as many mult-adds"].mult_adds == pytest.approx(large.mult_adds, rel=0.02)
+
+
+def test_kinds_of_convolutions_are_compared_at_equal_mult_adds():
+    tables = variants("convolution_kinds", "kind")
+    assert [table.mult_adds for table in tables.values()] == pytest.approx([tables["full"].mult_adds] * 3, rel=0.02)
 
 
 def test_lenet_has_three_seeds_of_each_in_full():

@@ -538,7 +538,7 @@ def test_bf16_is_used_where_the_device_has_it_and_only_in_multiplications(data, 
     monkeypatch.setattr(import_module("cnnviz.training.fit"), "has_bf16", lambda device: True)
     model, seen = network(dropout=0), []
     model[0].register_forward_hook(lambda module, inputs, output: seen.append((module.training, output.dtype)))
-    records = list(fit(model, data, replace(PLAIN, precision="bf16"), device="cpu"))
+    records = list(fit(model, data, replace(PLAIN, precision="bf16"), device="cpu", signals=False))
     assert {(True, torch.bfloat16), (False, torch.float32)} == set(seen)
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
     assert records[-1].train_loss < records[0].train_loss
