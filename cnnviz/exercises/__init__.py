@@ -8,6 +8,8 @@ wrong and the first case that shows it.
 - ``ch03`` pooling and receptive fields: ceil mode, L2 pooling, the way back, what a number sees, branches, a wide stack
 - ``ch04`` counting the cost: parameters, mult-adds and memory of layers and networks, designs under a budget
 - ``ch05`` LeNet: shapes and parameters of its layers, its first block, the whole network, the error rate
+- ``ch10`` GoogLeNet: counting modules, naive modules in a row, the module 3a, the loss with heads, 1 x n and n x 1
+- ``ch15`` separable convolutions: as full ones and what they lose, MobileNetV2's block and its parameters
 
 ``check`` is how they work; an exercise is one function ``check_<noun>`` in its chapter's module.
 """

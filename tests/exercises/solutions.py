@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -318,6 +319,90 @@ def error_rate(logits, labels):
     return (logits.argmax(dim=1) != labels).float().mean()
 
 
+def full_weight(depthwise, pointwise):
+    return pointwise * depthwise.transpose(0, 1)
+
+
+def separable_loss(weight):
+    kept = energy = 0
+    for m in range(weight.shape[1]):
+        values = torch.linalg.svdvals(weight[:, m].flatten(1))
+        kept += values[0] ** 2
+        energy += (values**2).sum()
+    return 1 - kept / energy
+
+
+def inverted_parameters(in_channels, out_channels, expansion):
+    hidden = in_channels * expansion
+    expand = 0 if expansion == 1 else in_channels * hidden
+    channels = (0 if expansion == 1 else hidden) + hidden + out_channels
+    return expand + 9 * hidden + hidden * out_channels + 2 * (channels)
+
+
+class ThinWideThin(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.expand = nn.Conv2d(8, 32, 1)
+        self.depthwise = nn.Conv2d(32, 32, 3, padding=1, groups=32)
+        self.project = nn.Conv2d(32, 8, 1)
+
+    def forward(self, images):
+        hidden = F.relu6(self.expand(images))
+        hidden = F.relu6(self.depthwise(hidden))
+        return images + self.project(hidden)
+
+
+inverted_residual = ThinWideThin()
+
+
+def inception_parameters(in_channels, out1x1, reduce3x3, out3x3, reduce5x5, out5x5, pool_projection):
+    from_input = out1x1 + reduce3x3 + reduce5x5 + pool_projection
+    weights = in_channels * from_input + 9 * reduce3x3 * out3x3 + 25 * reduce5x5 * out5x5
+    biases = from_input + out3x3 + out5x5
+    return weights + biases
+
+
+def naive_mult_adds(in_channels, out1x1, out3x3, out5x5, size, modules):
+    total = 0
+    for _ in range(modules):
+        total += size * size * in_channels * (out1x1 + 9 * out3x3 + 25 * out5x5)
+        in_channels += out1x1 + out3x3 + out5x5
+    return total
+
+
+class Inception3a(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.out1x1 = nn.Conv2d(192, 64, 1)
+        self.reduce3x3 = nn.Conv2d(192, 96, 1)
+        self.out3x3 = nn.Conv2d(96, 128, 3, padding=1)
+        self.reduce5x5 = nn.Conv2d(192, 16, 1)
+        self.out5x5 = nn.Conv2d(16, 32, 5, padding=2)
+        self.pool = nn.MaxPool2d(3, stride=1, padding=1)
+        self.pool_projection = nn.Conv2d(192, 32, 1)
+
+    def forward(self, maps):
+        first = F.relu(self.out1x1(maps))
+        second = F.relu(self.out3x3(F.relu(self.reduce3x3(maps))))
+        third = F.relu(self.out5x5(F.relu(self.reduce5x5(maps))))
+        fourth = F.relu(self.pool_projection(self.pool(maps)))
+        return torch.cat([first, second, third, fourth], dim=1)
+
+
+inception3a = Inception3a()
+
+
+def loss_with_heads(logits, aux1, aux2, labels):
+    heads = F.cross_entropy(aux1, labels) + F.cross_entropy(aux2, labels)
+    return F.cross_entropy(logits, labels) + 0.3 * heads
+
+
+def one_sided_share(in_channels, between, out_channels, n):
+    small = n * in_channels * between + n * between * out_channels
+    large = n * n * in_channels * out_channels
+    return small / large
+
+
 CHAPTERS = {
     "ch01": ["grey", "box_kernel", "filter_image", "edge_magnitude", "replicate_border"],
     "ch02": [
@@ -352,6 +437,8 @@ CHAPTERS = {
         "wide_stack",
     ],
     "ch05": ["layer_shapes", "layer_parameters", "first_block", "lenet", "error_rate"],
+    "ch15": ["full_weight", "separable_loss", "inverted_parameters", "inverted_residual"],
+    "ch10": ["inception_parameters", "naive_mult_adds", "inception3a", "loss_with_heads", "one_sided_share"],
 }
 
 STARTERS = {
@@ -429,6 +516,37 @@ STARTERS = {
 
 lenet = LeNet()""",
     "error_rate": "def error_rate(logits, labels):\n    return ...",
+    "full_weight": "def full_weight(depthwise, pointwise):\n    return ...",
+    "separable_loss": "def separable_loss(weight):\n    return ...",
+    "inverted_parameters": "def inverted_parameters(in_channels, out_channels, expansion):\n    return ...",
+    "inverted_residual": """class ThinWideThin(nn.Module):
+    def __init__(self):
+        super().__init__()
+        ...
+
+    def forward(self, images):
+        return ...
+
+
+inverted_residual = ThinWideThin()""",
+    "inception_parameters": """def inception_parameters(in_channels, out1x1, reduce3x3, out3x3, reduce5x5, out5x5, pool_projection):
+    return ...""",
+    "naive_mult_adds": """def naive_mult_adds(in_channels, out1x1, out3x3, out5x5, size, modules):
+    return ...""",
+    "inception3a": """class Inception3a(nn.Module):
+    def __init__(self):
+        super().__init__()
+        ...
+
+    def forward(self, maps):
+        return ...
+
+
+inception3a = Inception3a()""",
+    "loss_with_heads": """def loss_with_heads(logits, aux1, aux2, labels):
+    return ...""",
+    "one_sided_share": """def one_sided_share(in_channels, between, out_channels, n):
+    return ...""",
 }
 
 HINTS = {
@@ -509,14 +627,50 @@ HINTS = {
         "(84, 10). flatten(1) stands between. No activation after the last."
     ),
     "error_rate": "logits.argmax(dim=1) is the network's answer. Which of them differ from labels? Take the mean.",
+    "full_weight": (
+        "Slice [n, m] is one number times one 3 x 3 filter. transpose(0, 1) brings depthwise to [1, M, K, K], and then "
+        "torch repeats it for every n by itself."
+    ),
+    "separable_loss": (
+        "For input channel m, weight[:, m].flatten(1) is a matrix N x K * K. torch.linalg.svdvals gives its singular "
+        "values, the largest first. A matrix of rank 1 can keep the square of the first."
+    ),
+    "inverted_parameters": (
+        "hidden = in_channels * expansion. Three convolutions, of which the middle one has 9 weights a channel; then "
+        "two numbers for every channel that a normalisation sees."
+    ),
+    "inverted_residual": (
+        "Three convolutions in __init__: 8 to 32 by 1 x 1, 32 to 32 by 3 x 3 with padding=1 and groups=32, 32 to 8 by "
+        "1 x 1. F.relu6 after two of them."
+    ),
+    "inception_parameters": (
+        "Four of the six convolutions are 1 x 1 and read the input: one product for all their weights. The other two read what the reductions leave. Then a bias for each filter."
+    ),
+    "naive_mult_adds": (
+        "Work of one module: places times channels times (filters times their kernels). Then in_channels grows by all filters, because the pooling hands on what it read."
+    ),
+    "inception3a": (
+        "Six nn.Conv2d in the order of the table, padding 0, 0, 1, 0, 2, 0, and one nn.MaxPool2d(3, stride=1, padding=1). torch.cat(..., dim=1) joins the branches."
+    ),
+    "loss_with_heads": ("Three times F.cross_entropy, of which two are multiplied."),
+    "one_sided_share": (
+        "A filter of 1 x n has n weights for each channel that it reads. Count both layers, then the n x n one."
+    ),
 }
+
+
+CLASSES = {
+    "lenet": "LeNet",
+    "inverted_residual": "ThinWideThin",
+    "inception3a": "Inception3a",
+}  # of an exercise that is a module
 
 
 @cache
 def source(name):
     """The text of a solution, as a notebook shows it."""
     text = Path(__file__).read_text(encoding="utf-8")
-    wanted = ("LeNet", name) if name == "lenet" else (name,)
+    wanted = (CLASSES.get(name), name)
     parts = []
     for node in ast.parse(text).body:
         names = [target.id for target in node.targets] if isinstance(node, ast.Assign) else [getattr(node, "name", "")]
@@ -527,7 +681,7 @@ def source(name):
 
 def run(name, text):
     """What a text in a notebook's cell defines under this name."""
-    cell = {"math": math, "np": np, "torch": torch, "nn": nn}
+    cell = {"math": math, "np": np, "torch": torch, "nn": nn, "F": F}
     exec(text, cell)
     return cell[name]
 
