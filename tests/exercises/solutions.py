@@ -529,7 +529,9 @@ lenet = LeNet()""",
 
 
 inverted_residual = ThinWideThin()""",
-    "inception_parameters": """def inception_parameters(in_channels, out1x1, reduce3x3, out3x3, reduce5x5, out5x5, pool_projection):
+    "inception_parameters": """def inception_parameters(
+    in_channels, out1x1, reduce3x3, out3x3, reduce5x5, out5x5, pool_projection
+):
     return ...""",
     "naive_mult_adds": """def naive_mult_adds(in_channels, out1x1, out3x3, out5x5, size, modules):
     return ...""",
@@ -644,13 +646,16 @@ HINTS = {
         "1 x 1. F.relu6 after two of them."
     ),
     "inception_parameters": (
-        "Four of the six convolutions are 1 x 1 and read the input: one product for all their weights. The other two read what the reductions leave. Then a bias for each filter."
+        "Four of the six convolutions are 1 x 1 and read the input: one product for all their weights. The other two "
+        "read what the reductions leave. Then a bias for each filter."
     ),
     "naive_mult_adds": (
-        "Work of one module: places times channels times (filters times their kernels). Then in_channels grows by all filters, because the pooling hands on what it read."
+        "Work of one module: places times channels times (filters times their kernels). Then in_channels grows by all "
+        "filters, because the pooling hands on what it read."
     ),
     "inception3a": (
-        "Six nn.Conv2d in the order of the table, padding 0, 0, 1, 0, 2, 0, and one nn.MaxPool2d(3, stride=1, padding=1). torch.cat(..., dim=1) joins the branches."
+        "Six nn.Conv2d in the order of the table, padding 0, 0, 1, 0, 2, 0, and one nn.MaxPool2d(3, stride=1, "
+        "padding=1). torch.cat(..., dim=1) joins the branches."
     ),
     "loss_with_heads": ("Three times F.cross_entropy, of which two are multiplied."),
     "one_sided_share": (
