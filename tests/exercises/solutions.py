@@ -403,6 +403,105 @@ def one_sided_share(in_channels, between, out_channels, n):
     return small / large
 
 
+alexnet_parameters = {
+    "conv1": 96 * (3 * 11 * 11 + 1),
+    "conv2": 256 * (48 * 5 * 5 + 1),
+    "conv3": 384 * (256 * 3 * 3 + 1),
+    "conv4": 384 * (192 * 3 * 3 + 1),
+    "conv5": 256 * (192 * 3 * 3 + 1),
+    "fc6": 4096 * (256 * 6 * 6 + 1),
+    "fc7": 4096 * (4096 + 1),
+    "fc8": 1000 * (4096 + 1),
+}
+
+
+def response_norm(maps, size, alpha, beta, k):
+    result = torch.zeros_like(maps)
+    for i in range(maps.shape[1]):
+        neighbours = maps[:, max(0, i - size // 2) : i + size // 2 + 1]
+        sums = (neighbours**2).sum(1)
+        result[:, i] = maps[:, i] / (k + alpha * sums) ** beta
+    return result
+
+
+class TwoTowers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(4, 6, kernel_size=5, padding=2)
+        self.second = nn.Conv2d(4, 6, kernel_size=5, padding=2)
+
+    def forward(self, maps):
+        return torch.cat([self.first(maps[:, :4]), self.second(maps[:, 4:])], dim=1)
+
+
+two_towers = TwoTowers()
+
+
+def top_k_error(logits, labels, k):
+    best = logits.topk(k, dim=1).indices
+    found = (best == labels[:, None]).any(dim=1)
+    return 1 - found.float().mean()
+
+
+def ensemble_error(logits, labels):
+    probabilities = logits.softmax(dim=2).mean(dim=0)
+    return (probabilities.argmax(dim=1) != labels).float().mean()
+
+
+def path_weights(channels, cardinality, group_width):
+    ends = 2 * channels * group_width
+    middle = 3 * 3 * group_width * group_width
+    return cardinality * (ends + middle)
+
+
+def widest_path(channels, cardinality, budget):
+    group_width = 0
+    wider = 1
+    while cardinality * (2 * channels * wider + 9 * wider**2) <= budget:
+        group_width = wider
+        wider += 1
+    return group_width
+
+
+class GroupedBlock(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.reduce = nn.Conv2d(16, 8, 1, bias=False)
+        self.grouped = nn.Conv2d(8, 8, 3, padding=1, groups=4, bias=False)
+        self.expand = nn.Conv2d(8, 16, 1, bias=False)
+
+    def forward(self, maps):
+        inner = F.relu(self.reduce(maps))
+        inner = F.relu(self.grouped(inner))
+        return F.relu(maps + self.expand(inner))
+
+
+grouped_block = GroupedBlock()
+
+
+def dense_channels(depths, growth):
+    channels, found = 2 * growth, []
+    for depth in depths:
+        channels += depth * growth
+        found.append(channels)
+        channels = channels // 2
+    return tuple(found)
+
+
+class OwnDenseLayer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(6)
+        self.conv = nn.Conv2d(6, 4, 3, padding=1, bias=False)
+
+    def forward(self, maps):
+        new = self.conv(F.relu(self.bn(maps)))
+        return torch.cat([maps, new], dim=1)
+
+
+dense_layer = OwnDenseLayer()
+
+
 CHAPTERS = {
     "ch01": ["grey", "box_kernel", "filter_image", "edge_magnitude", "replicate_border"],
     "ch02": [
@@ -439,6 +538,8 @@ CHAPTERS = {
     "ch05": ["layer_shapes", "layer_parameters", "first_block", "lenet", "error_rate"],
     "ch15": ["full_weight", "separable_loss", "inverted_parameters", "inverted_residual"],
     "ch10": ["inception_parameters", "naive_mult_adds", "inception3a", "loss_with_heads", "one_sided_share"],
+    "ch07": ["alexnet_parameters", "response_norm", "two_towers", "top_k_error", "ensemble_error"],
+    "ch14": ["path_weights", "widest_path", "grouped_block", "dense_channels", "dense_layer"],
 }
 
 STARTERS = {
@@ -549,6 +650,55 @@ inception3a = Inception3a()""",
     return ...""",
     "one_sided_share": """def one_sided_share(in_channels, between, out_channels, n):
     return ...""",
+    "alexnet_parameters": """alexnet_parameters = {
+    "conv1": 96 * (3 * 11 * 11 + 1),
+    "conv2": ...,
+    "conv3": ...,
+    "conv4": ...,
+    "conv5": ...,
+    "fc6": ...,
+    "fc7": ...,
+    "fc8": ...,
+}""",
+    "response_norm": "def response_norm(maps, size, alpha, beta, k):\n    return ...",
+    "two_towers": """class TwoTowers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        ...
+
+    def forward(self, maps):
+        return ...
+
+
+two_towers = TwoTowers()""",
+    "top_k_error": "def top_k_error(logits, labels, k):\n    return ...",
+    "ensemble_error": "def ensemble_error(logits, labels):\n    return ...",
+    "path_weights": """def path_weights(channels, cardinality, group_width):
+    return ...""",
+    "widest_path": """def widest_path(channels, cardinality, budget):
+    return ...""",
+    "grouped_block": """class GroupedBlock(nn.Module):
+    def __init__(self):
+        super().__init__()
+        ...
+
+    def forward(self, maps):
+        return ...
+
+
+grouped_block = GroupedBlock()""",
+    "dense_channels": """def dense_channels(depths, growth):
+    return ...""",
+    "dense_layer": """class OwnDenseLayer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        ...
+
+    def forward(self, maps):
+        return ...
+
+
+dense_layer = OwnDenseLayer()""",
 }
 
 HINTS = {
@@ -661,6 +811,34 @@ HINTS = {
     "one_sided_share": (
         "A filter of 1 x n has n weights for each channel that it reads. Count both layers, then the n x n one."
     ),
+    "alexnet_parameters": (
+        "A filter of conv2 sees 48 of the 96 maps, those on its own GPU; so it is in conv4 and conv5. conv3 sees all. "
+        "pool5 hands 256 maps of 6 x 6 to fc6."
+    ),
+    "response_norm": (
+        "Go through the maps with a loop. The neighbours of map i are maps[:, max(0, i - size // 2) : i + size // 2 + 1]; "
+        "square them and add over dimension 1."
+    ),
+    "two_towers": "maps[:, :4] are the maps of the first GPU. torch.cat(..., dim=1) puts maps one behind the other.",
+    "top_k_error": "logits.topk(k, dim=1).indices is [N, k]. Compare it with labels[:, None], then any(dim=1).",
+    "ensemble_error": "logits.softmax(dim=2) are probabilities; mean(dim=0) averages over the networks.",
+    "path_weights": (
+        "Count one path: channels to group_width, group_width to group_width with 3 x 3, group_width to channels. No "
+        "path sees the maps inside another."
+    ),
+    "widest_path": (
+        "Try widths 1, 2, 3, ... with the count of the exercise before, and stop before the budget is passed."
+    ),
+    "grouped_block": (
+        "Three nn.Conv2d with bias=False; the middle one has padding=1 and groups=4. F.relu three times, the last one "
+        "around the sum."
+    ),
+    "dense_channels": (
+        "Start with 2 * growth. Each dense layer adds growth maps. Note the channels before you halve them."
+    ),
+    "dense_layer": (
+        "self.conv(F.relu(self.bn(maps))) are the new maps. torch.cat puts them behind maps, as it came in."
+    ),
 }
 
 
@@ -668,6 +846,9 @@ CLASSES = {
     "lenet": "LeNet",
     "inverted_residual": "ThinWideThin",
     "inception3a": "Inception3a",
+    "two_towers": "TwoTowers",
+    "grouped_block": "GroupedBlock",
+    "dense_layer": "OwnDenseLayer",
 }  # of an exercise that is a module
 
 
