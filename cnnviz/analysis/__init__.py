@@ -28,6 +28,7 @@ from cnnviz.analysis.photo_filter import (
 from cnnviz.analysis.receptive_field import ReceptiveField, receptive_field
 from cnnviz.analysis.signals import Signals, signals
 from cnnviz.analysis.statements import lecture_statements
+from cnnviz.analysis.tradeoff import Network, Tradeoff, network, tradeoff
 
 __all__ = [
     "KERNELS",
@@ -47,6 +48,7 @@ __all__ = [
     "LayerRow",
     "LayerTable",
     "LinearField",
+    "Network",
     "NoiseRemoval",
     "Part",
     "PhotoFilter",
@@ -54,6 +56,7 @@ __all__ = [
     "Signals",
     "Stage",
     "Steps",
+    "Tradeoff",
     "add_noise",
     "architecture",
     "border_effect",
@@ -75,6 +78,7 @@ __all__ = [
     "leftover",
     "linear_field",
     "median_filter",
+    "network",
     "noise_removal",
     "output_size",
     "pad_amounts",
@@ -86,5 +90,6 @@ __all__ = [
     "receptive_field",
     "rmse",
     "signals",
+    "tradeoff",
     "untouched",
 ]
