@@ -111,18 +111,21 @@ class TrainingMonitor(Explorer):
         self._notes = [note for note in notes if note]
         self._classes = run.data.num_classes
         self._records = [_plain(record) for record in self._all]
-        self._signals, self._state = list(diagnoses(self._all, self._run.recipe.lr)), "running"
+        self._signals, self._state = self._diagnosed(), "running"
         self._set_clock()
         self._tell(0, 0)
 
     def _add(self, record: EpochRecord) -> None:
         self._all.append(record)
         self._records = [*self._records, _plain(record)]
-        self._signals = list(diagnoses(self._all, self._run.recipe.lr))
+        self._signals = self._diagnosed()
         if record.epoch == 0:
             self._set_clock()  # the test before training says nothing about the time of an epoch
         self._tell(0, 0)
         self._description = self.describe()
+
+    def _diagnosed(self) -> list[str]:
+        return [str(one) for one in diagnoses(self._all, self._run.recipe.lr)]
 
     def _on_batch(self, done: int, total: int) -> None:
         if time.monotonic() - self._told >= PAUSE:
