@@ -12,6 +12,7 @@ wrong and the first case that shows it.
 - ``ch10`` GoogLeNet: counting modules, naive modules in a row, the module 3a, the loss with heads, 1 x n and n x 1
 - ``ch14`` ResNeXt and DenseNet: weights of paths, paths under a budget, a grouped block, channels, a dense layer
 - ``ch15`` separable convolutions: as full ones and what they lose, MobileNetV2's block and its parameters
+- ``ch19`` choosing an architecture: Keras' count, the best under a budget, networks that none beats, chance
 
 ``check`` is how they work; an exercise is one function ``check_<noun>`` in its chapter's module.
 """

@@ -502,6 +502,37 @@ class OwnDenseLayer(nn.Module):
 dense_layer = OwnDenseLayer()
 
 
+def keras_count(model):
+    trained = sum(p.numel() for p in model.parameters())
+    stored = sum(b.numel() for name, b in model.named_buffers() if "running" in name)
+    return trained + stored
+
+
+def best_within(accuracy, mult_adds, budget):
+    inside = [place for place, work in enumerate(mult_adds) if work <= budget]
+    if not inside:
+        return -1
+    return max(inside, key=lambda place: accuracy[place])
+
+
+def front(accuracy, mult_adds):
+    marks = []
+    for i in range(len(accuracy)):
+        beaten = False
+        for j in range(len(accuracy)):
+            no_worse = accuracy[j] >= accuracy[i] and mult_adds[j] <= mult_adds[i]
+            better = accuracy[j] > accuracy[i] or mult_adds[j] < mult_adds[i]
+            beaten = beaten or (no_worse and better)
+        marks.append(0 if beaten else 1)
+    return torch.tensor(marks)
+
+
+def deviations(error_a, error_b, images):
+    variance_a = error_a * (1 - error_a) / images
+    variance_b = error_b * (1 - error_b) / images
+    return abs(error_a - error_b) / (variance_a + variance_b) ** 0.5
+
+
 CHAPTERS = {
     "ch01": ["grey", "box_kernel", "filter_image", "edge_magnitude", "replicate_border"],
     "ch02": [
@@ -540,6 +571,7 @@ CHAPTERS = {
     "ch10": ["inception_parameters", "naive_mult_adds", "inception3a", "loss_with_heads", "one_sided_share"],
     "ch07": ["alexnet_parameters", "response_norm", "two_towers", "top_k_error", "ensemble_error"],
     "ch14": ["path_weights", "widest_path", "grouped_block", "dense_channels", "dense_layer"],
+    "ch19": ["keras_count", "best_within", "front", "deviations"],
 }
 
 STARTERS = {
@@ -699,6 +731,10 @@ grouped_block = GroupedBlock()""",
 
 
 dense_layer = OwnDenseLayer()""",
+    "keras_count": "def keras_count(model):\n    return ...",
+    "best_within": "def best_within(accuracy, mult_adds, budget):\n    return ...",
+    "front": "def front(accuracy, mult_adds):\n    return ...",
+    "deviations": "def deviations(error_a, error_b, images):\n    return ...",
 }
 
 HINTS = {
@@ -816,7 +852,7 @@ HINTS = {
         "pool5 hands 256 maps of 6 x 6 to fc6."
     ),
     "response_norm": (
-        "Go through the maps with a loop. The neighbours of map i are maps[:, max(0, i - size // 2) : i + size // 2 + 1]; "
+        "Loop over the maps. The neighbours of map i are maps[:, max(0, i - size // 2) : i + size // 2 + 1]; "
         "square them and add over dimension 1."
     ),
     "two_towers": "maps[:, :4] are the maps of the first GPU. torch.cat(..., dim=1) puts maps one behind the other.",
@@ -839,6 +875,16 @@ HINTS = {
     "dense_layer": (
         "self.conv(F.relu(self.bn(maps))) are the new maps. torch.cat puts them behind maps, as it came in."
     ),
+    "keras_count": (
+        "model.parameters() are trained. model.named_buffers() gives pairs of a name and a tensor; the names of the "
+        "statistics have running in them."
+    ),
+    "best_within": "List the places whose work fits. If there is one, take the place with the largest accuracy.",
+    "front": (
+        "Two loops: for every network i ask for every network j whether j beats i. j is no worse in both, and better "
+        "in at least one; so no network beats itself."
+    ),
+    "deviations": "Two variances, error * (1 - error) / images. Add them, take the root, divide the difference by it.",
 }
 
 
