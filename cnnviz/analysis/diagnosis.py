@@ -100,7 +100,7 @@ def _zero(record) -> Diagnosis | None:
 def _scale(record) -> Diagnosis | None:
     hidden = record.signals.activation_std[:-1] or record.signals.activation_std
     change = hidden[-1] / max(hidden[0], 1e-30)
-    if 1 / SCALE <= change <= SCALE:
+    if not (change < 1 / SCALE or change > SCALE):  # nan neither: its loss will say it
         return None
     name = "activations explode" if change > 1 else "activations vanish"
     return Diagnosis(

@@ -94,6 +94,10 @@ function chart(quantity, records, epochs, classes, logarithmic) {
   return svg;
 }
 
+function markAt(left, top, part) {
+  return part === "test" ? `M${left - 3.5},${top}a3.5,3.5 0 1 0 7,0a3.5,3.5 0 1 0 -7,0z` : `M${left - 3.5},${top - 3.5}h7v7h-7z`;
+}
+
 /** One curve: a line with gaps where a value has no place; test filled circles, train open squares, a triangle at the
     top edge for a value beyond the axis. */
 function curve(points, part, y, quantity, high) {
@@ -107,15 +111,88 @@ function curve(points, part, y, quantity, high) {
   if (points.length <= MARKS) {
     for (const { left, share, value, epoch } of points.filter((point) => point.share !== null)) {
       const top = y(share);
-      const d = value > high ? `M${left - 5},${top + 5}h10l-5,-9z`
-        : part === "test" ? `M${left - 3.5},${top}a3.5,3.5 0 1 0 7,0a3.5,3.5 0 1 0 -7,0z`
-          : `M${left - 3.5},${top - 3.5}h7v7h-7z`;
+      const d = value > high ? `M${left - 5},${top + 5}h10l-5,-9z` : markAt(left, top, part);
       const mark = element("path", { d, class: "cnnviz-mark" });
       mark.append(element("title", { text: `epoch ${epoch}, ${part} ${figure(value, quantity)}` }));
       group.append(mark);
     }
   }
   return group;
+}
+
+const SIGNALS = [
+  ["activation_std", "activations, deviation"], ["gradient_std", "gradients, deviation"],
+  ["update_ratio", "update / weight (healthy: about 0.001)"],
+];
+
+/** Whole decades around the numbers that have a place on a logarithmic axis, at least two of them. */
+export function decades(values) {
+  const found = values.filter((value) => value > 0);
+  if (!found.length) return { low: 0.1, high: 1, logarithmic: true, ticks: [0.1, 1] };
+  let from = Math.floor(Math.log10(Math.min(...found))), to = Math.ceil(Math.log10(Math.max(...found)));
+  if (to - from < 2) [from, to] = [from - 1, to + 1];
+  const step = Math.ceil((to - from) / 6);
+  const ticks = Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, n) => 10 ** (from + n * step));
+  return { low: 10 ** from, high: 10 ** to, logarithmic: true, ticks };
+}
+
+/** One signal of every layer, from the first on the left to the last: before training dashed, now solid. */
+function layerChart(name, title, { layers, epochs, [name]: numbers }) {
+  const scale = decades([...numbers.flat(), ...(name === "update_ratio" ? [1e-3] : [])]);
+  const x = (layer) => BOX.left + 6 + (layer / Math.max(layers.length - 1, 1)) * (WIDTH - BOX.left - BOX.right - 6);
+  const y = (share) => HEIGHT - BOX.bottom - share * (HEIGHT - BOX.top - BOX.bottom);
+  const now = numbers[1].map((value, layer) => `${layers[layer]} ${value === null ? 0 : Number(value.toPrecision(2))}`);
+  const svg = element("svg", { role: "img", "aria-label": `${title} after epoch ${epochs[1]}: ${now.join(", ")}` });
+  svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
+  const write = (text, left, top, attributes = {}) =>
+    svg.append(element("text", { x: left, y: top, class: "cnnviz-label", text, ...attributes }));
+  write(title, BOX.left, 14, { class: "cnnviz-title" });
+  for (const tick of scale.ticks) {
+    const top = y(place(tick, scale));
+    svg.append(element("line", { x1: BOX.left, x2: WIDTH - BOX.right, y1: top, y2: top, class: "cnnviz-rule" }));
+    write(tick >= 0.001 && tick < 1e4 ? Number(tick.toPrecision(1)) : tick.toExponential(0), BOX.left - 6, top + 4, { "text-anchor": "end" });
+  }
+  if (name === "update_ratio") {
+    const top = y(place(1e-3, scale));
+    svg.append(element("line", { x1: BOX.left, x2: WIDTH - BOX.right, y1: top, y2: top, class: "cnnviz-chance" }));
+  }
+  write(layers[0], x(0), HEIGHT - BOX.bottom + 16);
+  if (layers.length > 1) write(layers.at(-1), x(layers.length - 1), HEIGHT - BOX.bottom + 16, { "text-anchor": "end" });
+  write(`${layers.length} layers, in the order in which they run`, (BOX.left + WIDTH - BOX.right) / 2, HEIGHT - 4, { "text-anchor": "middle" });
+  for (const [index, part] of ["train", "test"].entries()) {
+    if (index === 0 && epochs[0] === epochs[1]) continue;
+    const points = numbers[index].map((value, layer) => ({ left: x(layer), share: place(value ?? NaN, scale), value, layer }));
+    if (points.every(({ share }) => share === null)) continue; // no step was made before training
+    svg.append(layerCurve(points, part, y, layers, epochs[index]));
+    const last = points.findLast(({ share }) => share !== null);
+    write(`epoch ${epochs[index]}`, WIDTH - BOX.right + 8, y(last.share) + 4 + (index ? 0 : 12), { class: `cnnviz-name cnnviz-${part}` });
+  }
+  return svg;
+}
+
+function layerCurve(points, part, y, layers, epoch) {
+  const group = element("g", { class: `cnnviz-curve cnnviz-${part}` });
+  let path = "", open = false;
+  for (const { left, share } of points) {
+    if (share !== null) path += `${open ? "L" : "M"}${left.toFixed(1)},${y(share).toFixed(1)}`;
+    open = share !== null;
+  }
+  group.append(element("path", { d: path || "M0,0" }));
+  if (points.length <= MARKS) {
+    for (const { left, share, value, layer } of points.filter((point) => point.share !== null)) {
+      const mark = element("path", { d: markAt(left, y(share), part), class: "cnnviz-mark" });
+      mark.append(element("title", { text: `${layers[layer]}, epoch ${epoch}: ${Number(value.toPrecision(3))}` }));
+      group.append(mark);
+    }
+  }
+  return group;
+}
+
+/** How many filters of the worst layer rest. */
+function silence({ layers, silent }) {
+  const worst = silent[1].reduce((found, value, layer) => ((value ?? 0) > (silent[1][found] ?? 0) ? layer : found), 0);
+  const share = silent[1][worst] ?? 0;
+  return share ? `Filters that no gradient reaches: ${(100 * share).toFixed(0)} % in ${layers[worst]}.` : "A gradient reaches every filter.";
 }
 
 const COLUMNS = [
@@ -141,11 +218,12 @@ export function progressText({ epoch, epochs, done, total, left }, state) {
 function render({ model, el }) {
   const title = element("strong", {});
   const notes = element("div", {});
-  const signals = element("div", { role: "alert" });
+  const found = element("div", { role: "alert" });
   const bar = element("progress", { max: 1, "aria-label": "progress of the run" });
   const line = element("span", { class: "cnnviz-value" });
   const hint = element("span", { class: "cnnviz-label" });
   const charts = element("div", { class: "cnnviz-charts" });
+  const inside = element("div", { class: "cnnviz-charts" });
   const body = element("tbody", {});
   const table = element("div", { class: "cnnviz-scroll", tabindex: "0", role: "region", "aria-label": "numbers of every epoch" },
     element("table", {}, element("caption", { class: "cnnviz-hidden", text: "numbers of every epoch" }),
@@ -161,15 +239,18 @@ function render({ model, el }) {
   const logarithmic = toggle({
     name: "logarithmic", label: "logarithmic", onChange: (value) => { link.write({ logarithmic: value }); draw(); },
   });
+  const layerwise = toggle({
+    name: "signals", label: "signals", onChange: (value) => { link.write({ signals: value }); draw(); },
+  });
   const root = element("div", { class: "cnnviz", role: "group" },
     element("div", { class: "cnnviz-row" }, title, stop.root), notes,
-    element("div", { class: "cnnviz-row" }, bar, line, hint), signals, charts,
-    element("div", { class: "cnnviz-row" }, logarithmic.root), table, speech.root);
+    element("div", { class: "cnnviz-row" }, bar, line, hint), found, charts,
+    element("div", { class: "cnnviz-row" }, logarithmic.root, layerwise.root), inside, table, speech.root);
 
-  const names = ["logarithmic", "_state", "_title", "_notes", "_records", "_progress", "_signals", "_classes", "_description"];
+  const names = ["logarithmic", "_state", "_title", "_notes", "_records", "_progress", "_diagnoses", "_classes", "signals", "_layers", "_filters", "_description"];
   const link = connect(model, names, oncePerFrame(draw));
   let spoken = "";
-  let drawn = "";
+  let drawn = "", looked = "";
 
   function draw() {
     const state = link.read();
@@ -177,7 +258,7 @@ function render({ model, el }) {
     const active = state._state === "running" || state._state === "stopping";
     title.textContent = state._title || "No run yet";
     list(notes, state._notes, "cnnviz-note");
-    list(signals, state._signals, "cnnviz-warning");
+    list(found, state._diagnoses, "cnnviz-warning");
     bar.value = share;
     line.textContent = progressText(state._progress, state._state);
     if (!active) hint.textContent = "";
@@ -192,6 +273,12 @@ function render({ model, el }) {
         element("tr", {}, ...COLUMNS.map(([, text]) => element("td", { text: text(record) })))));
       table.scrollTop = table.scrollHeight;
     }
+    layerwise.set({ value: state.signals });
+    const seen = JSON.stringify([state.signals, state._layers, state._filters]);
+    if (seen !== looked) {
+      looked = seen;
+      inside.replaceChildren(...(state.signals ? insides(state) : []));
+    }
     root.setAttribute("aria-label", state._description);
     const words = state._description;
     if (words !== spoken && spoken) speech.say(words);
@@ -201,6 +288,18 @@ function render({ model, el }) {
   el.append(root);
   table.scrollTop = table.scrollHeight;
   return () => link.close();
+}
+
+/** What is seen inside the network: a chart for each signal, the filters of the first layer, words. */
+function insides({ _layers: layers, _filters: filters }) {
+  if (!layers.layers) return [element("div", { class: "cnnviz-note", text: "This run records no signals yet." })];
+  const pictures = SIGNALS.map(([name, title]) => layerChart(name, title, layers));
+  const words = element("div", { class: "cnnviz-filters" }, element("div", { text: silence(layers) }));
+  if (filters.png) {
+    const image = element("img", { src: `data:image/png;base64,${filters.png}`, alt: filters.caption, width: Math.min(filters.width, 400) });
+    words.append(element("div", { class: "cnnviz-title", text: filters.caption }), image);
+  }
+  return [...pictures, words];
 }
 
 function list(root, texts, style) {

@@ -1,5 +1,6 @@
 """TrainingMonitor: a run as it happens: curves, time left, a button that stops it, a word when it goes wrong."""
 
+import base64
 import math
 import time
 
@@ -7,10 +8,13 @@ import traitlets
 from IPython.display import display
 
 from cnnviz.analysis.diagnosis import diagnoses
+from cnnviz.figures.filters import sheet_of_filters
+from cnnviz.figures.montage import montage, png
 from cnnviz.training import EpochRecord, Run, profile
 from cnnviz.widgets.explorer import Explorer, module, style
 
 NUMBERS = ("train_loss", "train_error", "test_loss", "test_error", "lr", "seconds", "images_per_second")
+LAYERS = ("activation_std", "gradient_std", "update_ratio", "silent")  # signals that are drawn for every layer
 PAUSE = 0.2  # seconds between two messages about batches: more would slow the training down
 QUICK = "Quick profile: little data and few epochs, not the full experiment."
 AFTER = {
@@ -31,18 +35,22 @@ class TrainingMonitor(Explorer):
 
     Args:
         logarithmic: draw both curves on logarithmic axes.
+        signals: draw the signals of every layer, before training and now, and the first layer's filters.
     """
 
     _esm = module("training_monitor")
     _css = style()
 
     logarithmic = traitlets.Bool(False).tag(sync=True)
+    signals = traitlets.Bool(False).tag(sync=True)
     _state = traitlets.Unicode("waiting").tag(sync=True)  # waiting, running, stopping, or a key of AFTER
     _title = traitlets.Unicode().tag(sync=True)
     _notes = traitlets.List().tag(sync=True)  # what must be said of the data and the profile
     _records = traitlets.List().tag(sync=True)  # dicts: epoch and NUMBERS, None for what is not finite
     _progress = traitlets.Dict().tag(sync=True)  # epoch, epochs, done and total batches, seconds left (None: unknown)
-    _signals = traitlets.List().tag(sync=True)
+    _diagnoses = traitlets.List().tag(sync=True)
+    _layers = traitlets.Dict().tag(sync=True)  # names, epochs, and for each of LAYERS the numbers of both epochs
+    _filters = traitlets.Dict().tag(sync=True)  # of the first convolution that the records keep: caption, picture
     _classes = traitlets.Int(10).tag(sync=True)
     _description = traitlets.Unicode("No run yet: watch(fit(...)) shows one.").tag(sync=True)
 
@@ -97,7 +105,7 @@ class TrainingMonitor(Explorer):
             last = self._records[-1]
             text.append(f"Epoch {last['epoch']}: {_figures(last)}.")
         text.append(AFTER[self._state].format(max(epochs, 0)) if self._state in AFTER else "Training.")
-        return " ".join([*text, *self._signals, *self._notes])
+        return " ".join([*text, *self._diagnoses, *self._notes])
 
     def _repr_mimebundle_(self, **kwargs):
         self._shown = True
@@ -111,21 +119,23 @@ class TrainingMonitor(Explorer):
         self._notes = [note for note in notes if note]
         self._classes = run.data.num_classes
         self._records = [_plain(record) for record in self._all]
-        self._signals, self._state = self._diagnosed(), "running"
+        self._look_inside()
+        self._state = "running"
         self._set_clock()
         self._tell(0, 0)
 
     def _add(self, record: EpochRecord) -> None:
         self._all.append(record)
         self._records = [*self._records, _plain(record)]
-        self._signals = self._diagnosed()
+        self._look_inside()
         if record.epoch == 0:
             self._set_clock()  # the test before training says nothing about the time of an epoch
         self._tell(0, 0)
         self._description = self.describe()
 
-    def _diagnosed(self) -> list[str]:
-        return [str(one) for one in diagnoses(self._all, self._run.recipe.lr)]
+    def _look_inside(self) -> None:
+        self._diagnoses = [str(one) for one in diagnoses(self._all, self._run.recipe.lr)]
+        self._layers, self._filters = _of_layers(self._all), _first_filters(self._all)
 
     def _on_batch(self, done: int, total: int) -> None:
         if time.monotonic() - self._told >= PAUSE:
@@ -154,6 +164,33 @@ def _plain(record: EpochRecord) -> dict:
     """Return the numbers of a record as JSON can hold them."""
     numbers = {name: getattr(record, name) for name in NUMBERS}
     return {"epoch": record.epoch} | {k: value if math.isfinite(value) else None for k, value in numbers.items()}
+
+
+def _of_layers(records: list[EpochRecord]) -> dict:
+    """Return the signals of every layer in the first and the last record; None where a logarithm has no place."""
+    measured = [record for record in records if record.signals]
+    if not measured:
+        return {}
+    ends = measured[0], measured[-1]
+    numbers = {
+        name: [[_positive(value) for value in getattr(record.signals, name)] for record in ends] for name in LAYERS
+    }
+    return {"layers": list(ends[-1].signals.layers), "epochs": [record.epoch for record in ends], **numbers}
+
+
+def _positive(value: float) -> float | None:
+    return value if math.isfinite(value) and value > 0 else None
+
+
+def _first_filters(records: list[EpochRecord]) -> dict:
+    """Return the filters of the first layer as a picture; empty where the records keep none."""
+    if not records or not records[-1].filters:
+        return {}
+    layer, weights = next(iter(records[-1].filters.items()))
+    stack, columns = sheet_of_filters(weights.numpy())
+    picture = montage(stack, columns, enlarge=max(1, 40 // stack.shape[-1]))
+    caption = f"Filters of {layer} after epoch {records[-1].epoch}"
+    return {"caption": caption, "width": picture.shape[1], "png": base64.b64encode(png(picture)).decode()}
 
 
 def _figures(record: dict) -> str:

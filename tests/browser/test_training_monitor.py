@@ -126,6 +126,62 @@ def test_progress_is_told_with_the_time_left(show):
     assert page.locator("progress").evaluate("(bar) => bar.value") == pytest.approx(0.5875)
 
 
+LAYERS = {
+    "layers": ["conv1", "conv2", "fc"],
+    "epochs": [0, 2],
+    "activation_std": [[1.0, 0.1, 0.01], [1.0, 1.0, 2.0]],
+    "gradient_std": [[1e-6, 1e-4, 1e-2], [1e-3, None, 1e-2]],
+    "update_ratio": [[None, None, None], [1e-3, 2e-3, 1e-2]],
+    "silent": [[None, None, None], [None, 0.75, None]],
+}
+
+
+def looked_into(**traits):
+    widget = monitor(signals=True, **traits)
+    widget._layers = LAYERS
+    return widget
+
+
+def test_signals_are_drawn_when_they_are_asked_for(show):
+    page = show(looked_into())
+    assert page.locator("svg").count() == 5
+    page.get_by_label("signals").uncheck()
+    assert page.locator("svg").count() == 2
+    assert show(monitor(signals=True)).get_by_text("This run records no signals yet.").is_visible()
+
+
+def test_each_layer_stands_at_its_place_and_value_before_training_and_now(show):
+    chart = show(looked_into()).locator("svg[aria-label^='activations']")
+    for part, values in zip(("train", "test"), LAYERS["activation_std"], strict=True):
+        [points] = [chart.locator(f".cnnviz-{part} > path").first.get_attribute("d")]
+        places = [tuple(map(float, point.split(","))) for point in points[1:].split("L")]
+        across, down = zip(*places, strict=True)
+        assert across[1] - across[0] == pytest.approx(across[2] - across[1], abs=0.2)
+        low, high = min(values), max(values)
+        for value, place in zip(values, down, strict=True):  # a decade is as high everywhere
+            share = math.log(value / low) / math.log(high / low)
+            assert place == pytest.approx(max(down) - share * (max(down) - min(down)), abs=0.3)
+
+
+def test_what_has_no_place_on_the_logarithm_is_a_gap_and_no_step_is_no_curve(show):
+    page = show(looked_into())
+    assert page.locator("svg[aria-label^='gradients'] .cnnviz-test > path").first.get_attribute("d").count("M") == 2
+    ratios = page.locator("svg[aria-label^='update']")
+    assert ratios.locator(".cnnviz-curve").count() == 1
+    assert ratios.locator(".cnnviz-chance").count() == 1  # the healthy 0.001
+
+
+def test_the_layer_whose_filters_rest_is_named(show):
+    assert show(looked_into()).get_by_text("Filters that no gradient reaches: 75 % in conv2.").is_visible()
+
+
+def test_the_axis_has_whole_decades_around_the_numbers(functions):
+    axis = functions.evaluate("() => module.decades([0.002, 3])")
+    assert (axis["low"], axis["high"]) == (pytest.approx(0.001), 10)
+    flat = functions.evaluate("() => module.decades([1, 1.5])")
+    assert flat["high"] / flat["low"] == pytest.approx(1000)
+
+
 def test_the_button_asks_to_stop_and_says_what_else_to_do(functions):
     page = functions
     widget = monitor()
@@ -136,7 +192,10 @@ def test_the_button_asks_to_stop_and_says_what_else_to_do(functions):
         "_notes",
         "_records",
         "_progress",
-        "_signals",
+        "_diagnoses",
+        "signals",
+        "_layers",
+        "_filters",
         "_classes",
         "_description",
     )
@@ -160,7 +219,7 @@ def test_the_button_rests_when_no_run_does(show):
 
 def test_warnings_and_notes_are_read_out_once_each(show):
     widget = monitor()
-    widget._signals, widget._notes = ["The loss is not finite since epoch 2."], ["Data: shapes instead of cifar10."]
+    widget._diagnoses, widget._notes = ["The loss is not finite since epoch 2."], ["Data: shapes instead of cifar10."]
     page = show(widget)
     assert page.get_by_role("alert").inner_text() == "The loss is not finite since epoch 2."
     assert page.get_by_text("Data: shapes instead of cifar10.").is_visible()

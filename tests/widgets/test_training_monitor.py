@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.datasets import ImageSet
+from cnnviz.datasets import ImageSet, load_dataset
+from cnnviz.models import lenet5
 from cnnviz.training import Recipe, fit
 from cnnviz.widgets.training_monitor import TrainingMonitor
 
@@ -27,7 +28,7 @@ class Bright(nn.Module):
 def data():
     labels = torch.arange(32) % 2
     images = (labels * 200 + 20).to(torch.uint8)[:, None, None, None].expand(32, 1, 4, 4).contiguous()
-    return ImageSet("bright", images, labels, images[:8], labels[:8], ("dark", "bright"), note="drawn for a test")
+    return ImageSet("bright", images, labels, images[:8] + 1, labels[:8], ("dark", "bright"), note="drawn for a test")
 
 
 @pytest.fixture(autouse=True)
@@ -176,18 +177,18 @@ def test_a_loss_that_is_not_finite_is_said_and_can_be_sent_to_the_browser(data):
     run = start(data, epochs=2)
     nn.init.constant_(run.model.layer.weight, torch.nan)
     monitor.watch(run)
-    assert "The loss is not finite since epoch 1" in monitor._signals[0]
+    assert "The loss is not finite since epoch 1" in monitor._diagnoses[0]
     assert monitor._records[-1]["test_loss"] is None
     json.dumps(monitor.get_state(), allow_nan=False)  # a browser's parser takes no NaN
 
 
-def test_a_network_that_learns_nothing_is_said_to_be_at_chance(data):
+def test_a_network_that_learns_nothing_is_told_why(data):
     monitor = TrainingMonitor()
     run = start(data, epochs=2, lr=0.0)
     nn.init.zeros_(run.model.layer.weight)
     nn.init.zeros_(run.model.layer.bias)
     monitor.watch(run)
-    assert any("still at chance after epoch 2" in signal for signal in monitor._signals)
+    assert any("all weights are 0" in signal for signal in monitor._diagnoses)
 
 
 def test_a_full_run_on_whole_data_has_no_note(data, monkeypatch):
@@ -214,3 +215,22 @@ def test_only_a_run_can_be_watched(data):
         TrainingMonitor().watch([])
     with pytest.raises(TypeError, match="TrainingMonitor has no control 'log'; it has logarithmic"):
         TrainingMonitor(log=True)
+
+
+def test_signals_of_the_first_and_the_last_record_are_sent_with_the_first_filters():
+    torch.manual_seed(0)
+    digits = load_dataset("digits").subset(64, 16)
+    monitor = TrainingMonitor()
+    records = monitor.watch(fit(lenet5(), digits, Recipe(epochs=2, batch_size=16, lr=0.02)))
+    sent = json.loads(json.dumps(monitor._layers, allow_nan=False))
+    assert (sent["layers"], sent["epochs"]) == (["c1", "c3", "c5", "f6", "output"], [0, 2])
+    for place, record in ((0, records[0]), (1, records[2])):
+        assert sent["activation_std"][place] == list(record.signals.activation_std)
+    assert sent["update_ratio"][0] == [None] * 5  # no step yet, and a logarithm has no place for 0
+    assert monitor._filters["caption"] == "Filters of c1 after epoch 2"
+
+
+def test_a_run_without_signals_and_filters_sends_none(data):
+    monitor = TrainingMonitor()
+    monitor.watch(fit(Bright(), data, Recipe(epochs=1, batch_size=8), signals=False))
+    assert (monitor._layers, monitor._filters) == ({}, {})
