@@ -9,6 +9,7 @@ wrong and the first case that shows it.
 - ``ch04`` counting the cost: parameters, mult-adds and memory of layers and networks, designs under a budget
 - ``ch05`` LeNet: shapes and parameters of its layers, its first block, the whole network, the error rate
 - ``ch07`` AlexNet: counting two groups, response normalisation, two towers, top-k error, networks that answer together
+- ``ch09`` network in network: a stage and its parameters, a perceptron at every pixel, two heads, class maps
 - ``ch10`` GoogLeNet: counting modules, naive modules in a row, the module 3a, the loss with heads, 1 x n and n x 1
 - ``ch14`` ResNeXt and DenseNet: weights of paths, paths under a budget, a grouped block, channels, a dense layer
 - ``ch15`` separable convolutions: as full ones and what they lose, MobileNetV2's block and its parameters

@@ -533,6 +533,46 @@ def deviations(error_a, error_b, images):
     return abs(error_a - error_b) / (variance_a + variance_b) ** 0.5
 
 
+def mlpconv_parameters(in_channels, kernel_size, maps1, maps2, maps3):
+    first = maps1 * (in_channels * kernel_size**2 + 1)
+    second = maps2 * (maps1 + 1)
+    third = maps3 * (maps2 + 1)
+    return first + second + third
+
+
+def pixel_mlp(maps, weight1, bias1, weight2, bias2):
+    pixels = maps.movedim(1, -1)  # N, H, W, C
+    hidden = (pixels @ weight1.T + bias1).relu()
+    return (hidden @ weight2.T + bias2).relu().movedim(-1, 1)
+
+
+class OneStage(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, kernel_size=5, padding=2)
+        self.cccp1 = nn.Conv2d(8, 6, kernel_size=1)
+        self.cccp2 = nn.Conv2d(6, 4, kernel_size=1)
+
+    def forward(self, images):
+        maps = F.relu(self.conv(images))
+        maps = F.relu(self.cccp1(maps))
+        return F.relu(self.cccp2(maps))
+
+
+mlpconv = OneStage()
+
+
+def heads(channels, size, num_classes):
+    flatten = num_classes * (channels * size**2 + 1)
+    average = num_classes * (channels + 1)
+    return flatten, average
+
+
+def class_map(maps, weight, bias, label):
+    weighted = weight[label, :, None, None] * maps
+    return weighted.sum(0) + bias[label]
+
+
 CHAPTERS = {
     "ch01": ["grey", "box_kernel", "filter_image", "edge_magnitude", "replicate_border"],
     "ch02": [
@@ -572,6 +612,7 @@ CHAPTERS = {
     "ch07": ["alexnet_parameters", "response_norm", "two_towers", "top_k_error", "ensemble_error"],
     "ch14": ["path_weights", "widest_path", "grouped_block", "dense_channels", "dense_layer"],
     "ch19": ["keras_count", "best_within", "front", "deviations"],
+    "ch09": ["mlpconv_parameters", "pixel_mlp", "mlpconv", "heads", "class_map"],
 }
 
 STARTERS = {
@@ -735,6 +776,21 @@ dense_layer = OwnDenseLayer()""",
     "best_within": "def best_within(accuracy, mult_adds, budget):\n    return ...",
     "front": "def front(accuracy, mult_adds):\n    return ...",
     "deviations": "def deviations(error_a, error_b, images):\n    return ...",
+    "mlpconv_parameters": """def mlpconv_parameters(in_channels, kernel_size, maps1, maps2, maps3):
+    return ...""",
+    "pixel_mlp": "def pixel_mlp(maps, weight1, bias1, weight2, bias2):\n    return ...",
+    "mlpconv": """class OneStage(nn.Module):
+    def __init__(self):
+        super().__init__()
+        ...
+
+    def forward(self, images):
+        return ...
+
+
+mlpconv = OneStage()""",
+    "heads": "def heads(channels, size, num_classes):\n    return ...  # (flatten, average)",
+    "class_map": "def class_map(maps, weight, bias, label):\n    return ...",
 }
 
 HINTS = {
@@ -885,6 +941,16 @@ HINTS = {
         "in at least one; so no network beats itself."
     ),
     "deviations": "Two variances, error * (1 - error) / images. Add them, take the root, divide the difference by it.",
+    "mlpconv_parameters": (
+        "Three layers, one after the other. What does one filter of each read? Add its bias, then count the filters."
+    ),
+    "pixel_mlp": (
+        "maps.movedim(1, -1) is [N, H, W, C]: a row of C numbers at each place; rows @ weight1.T + bias1 is a linear "
+        "layer. In the end movedim(-1, 1)."
+    ),
+    "mlpconv": "Three nn.Conv2d in __init__: 3 to 8 by 5 x 5 with padding=2, then 8 to 6 and 6 to 4 by 1 x 1.",
+    "heads": "How many numbers does one class read in each case? Add its bias, then take all classes.",
+    "class_map": "weight[label] has a number for each map; weight[label, :, None, None] * maps weights all at once.",
 }
 
 
@@ -895,6 +961,7 @@ CLASSES = {
     "two_towers": "TwoTowers",
     "grouped_block": "GroupedBlock",
     "dense_layer": "OwnDenseLayer",
+    "mlpconv": "OneStage",
 }  # of an exercise that is a module
 
 
