@@ -153,11 +153,7 @@ function slid(field, { kernel_size, padding, dilation = 1 }, stride, side) {
   const end = field.first.length - 1;
   const beyond = (place) => (place - Math.min(Math.max(place, 0), end)) * field.jump;
   const at = (pixels, place) => pixels[Math.min(Math.max(place, 0), end)] + beyond(place);
-  const windows = Array.from({ length: side }, (_, i) =>
-    Array.from({ length: kernel_size }, (_, tap) => i * stride - padding + dilation * tap));
-  return {
-    first: windows.map((places) => Math.min(...places.map((place) => at(field.first, place)))),
-    last: windows.map((places) => Math.max(...places.map((place) => at(field.last, place)))),
-    jump: field.jump * stride,
-  };
+  // Fields lie in the order of their places: the first place of a window sees the first pixel, the last place the last.
+  const window_ = (pixels, tap) => Array.from({ length: side }, (_, i) => at(pixels, i * stride - padding + dilation * tap));
+  return { first: window_(field.first, 0), last: window_(field.last, kernel_size - 1), jump: field.jump * stride };
 }
