@@ -132,9 +132,8 @@ const span = (channels) => {
 };
 
 /** The sentence that Python's describe() says. */
-export function describe(state) {
+export function describe(state, { cost, full } = channelCosts(state)) {
   const { kind, in_channels, out_channels, groups, kernel_size: k, size, channel } = state;
-  const { cost, full } = channelCosts(state);
   const how = kind === SEPARABLE ? `a ${k} x ${k} filter for each channel, then ${out_channels} filters of 1 x 1`
     : `${count(out_channels, "filter")} of ${k} x ${k} in ${count(groups, "group")}, each reads ${in_channels / groups} of the ${count(in_channels, "channel")}`;
   const share = (name) => `${thousands(cost[name])} ${name.replace("_", "-")} (${percent(cost[name] / full[name])} of the full convolution's)`;
@@ -207,7 +206,7 @@ function render({ model, el }) {
   let state = {};
   let pointed = null; // { volume, channel } under the pointer or the keyboard
   let width = 1060;
-  let colours = null; // paletteOf(root), read again when the theme changes
+  let colours = null; // paletteOf(root), as the theme has them
   let note = {}; // { name, text }: why a slider went further than it was moved
   const link = connect(model, CHANNEL_TRAITS, () => { load(); paint(); });
 
@@ -245,7 +244,6 @@ function render({ model, el }) {
     class: "cnnviz-drawing cnnviz-channels-stage", tabindex: 0, role: "application", ...KEYS, onkeydown: key,
     onpointermove: (event) => point(hit(event)), onpointerleave: () => point(null), onblur: () => point(null),
     onclick: (event) => { const at = hit(event); if (at?.volume === links(state).length) choose("channel", at.channel); },
-    ontransitionend: () => { colours = null; paint(); }, // of the ink: the theme has changed
   }, canvas);
   const pointedLine = element("div", { class: "cnnviz-channels-pointed" });
   const saved = element("div", { class: "cnnviz-channels-saved" });
@@ -258,17 +256,18 @@ function render({ model, el }) {
     element("div", { class: "cnnviz-channels-costs" }, ...Object.values(lines).flatMap((line) => line.nodes)), saved, pytorch, spoken.root);
 
   function costLine(name) {
-    const [symbols, formula, value, fill, share] = ["div", "span", "output", "div", "div"].map((tag) => element(tag));
+    const [symbols, formula, value, bar, share] = ["div", "span", "output", "div", "div"].map((tag) => element(tag));
     value.dataset.number = name;
     share.dataset.share = name;
     formula.dataset.formula = name;
     symbols.className = "cnnviz-channels-symbols";
+    bar.className = "cnnviz-channels-bar";
     const nodes = [
       element("b", { text: name.replace("_", "-") }),
       element("div", {}, symbols, formula, value),
-      element("div", {}, element("div", { class: "cnnviz-channels-bar", "aria-hidden": "true" }, fill), share),
+      element("div", {}, bar, share),
     ];
-    return { nodes, symbols, formula, value, fill, share };
+    return { nodes, symbols, formula, value, bar, share };
   }
 
   // Pointer and keyboard
@@ -304,18 +303,18 @@ function render({ model, el }) {
     paintChannels(canvas, layout(links(state), width), headings(state), connected(state, lit), colours);
     write(pointedLine, pointedText(state, lit));
     const { rows, cost, full } = channelCosts(state);
+    const words = describe(state, { cost, full });
     for (const [name, line] of Object.entries(lines)) {
       write(line.symbols, SYMBOLS[name][state.kind === SEPARABLE ? "two" : "one"] + (name === "parameters" && state.bias ? " + biases" : ""));
       write(line.formula, `${formulaOf(rows, name)} = `);
       write(line.value, thousands(cost[name]));
-      line.fill.style.width = `${Math.min(100, 100 * cost[name] / full[name])}%`;
-      line.fill.classList.toggle("cnnviz-channels-over", cost[name] > full[name]);
+      line.bar.style.backgroundSize = `${Math.min(100, 100 * cost[name] / full[name])}%`;
       write(line.share, `${percent(cost[name] / full[name])} of the full one`);
     }
     write(saved, savings(state));
     write(pytorch, code(state));
-    setAttribute(stage, "aria-label", `${describe(state)} Arrow keys move to other channels.`);
-    if (!pointed) spoken.say(describe(state));
+    setAttribute(stage, "aria-label", `${words} Arrow keys move to other channels.`);
+    if (!pointed) spoken.say(words);
   });
 
   function setControls() {
@@ -330,18 +329,15 @@ function render({ model, el }) {
     controls.channel.set({ value: state.channel });
   }
 
-  // JupyterLab takes what is out of sight off the page, and puts it back, perhaps in another theme.
-  const watcher = new ResizeObserver(([{ contentRect }]) => {
-    if (contentRect.width === 0) return;
-    width = Math.max(420, Math.floor(contentRect.width));
+  const unwatch = watchLook(stage, (room) => {
+    width = Math.max(420, room);
     colours = null;
     paint();
   });
-  watcher.observe(stage);
   load();
   el.append(root);
   paint();
-  return () => { link.close(); watcher.disconnect(); };
+  return () => { link.close(); unwatch(); };
 }
 
 const widget = { render };

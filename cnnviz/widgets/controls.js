@@ -14,9 +14,15 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Write a text, unless it stands there: even the same text, written again, has to be laid out again. */
+/**
+ * Write the text of a node that holds nothing else, unless it stands there: even the same text has to be laid out again.
+ * The text changes in its place; a new one would have to be styled, too.
+ */
 export function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const { firstChild: old } = node;
+  if ((old?.data ?? "") === text) return;
+  if (old) old.data = text;
+  else node.append(text);
 }
 
 /** Set an attribute, unless it has that value. */
@@ -59,7 +65,7 @@ export function slider({ name, label, min, max, step = 1, format = String, onCha
   };
 }
 
-/** A labelled list of named choices; `options` are strings or [value, text] pairs. */
+/** A labelled list of named choices; `options` are strings, or [value, text], and true if it is shown but not offered. */
 export function choice({ name, label, options, onChange }) {
   const id = `cnnviz-${name}-${serial++}`;
   const select = element("select", { id, name, ...KEYS, onchange: () => onChange(select.value) });
@@ -69,7 +75,7 @@ export function choice({ name, label, options, onChange }) {
     const pairs = items.map((item) => (Array.isArray(item) ? item : [item, item]));
     if (listed === JSON.stringify(pairs)) return;
     listed = JSON.stringify(pairs);
-    select.replaceChildren(...pairs.map(([value, text]) => element("option", { value, text })));
+    select.replaceChildren(...pairs.map(([value, text, hidden]) => element("option", { value, text, hidden })));
   };
   list(options);
   return {
@@ -173,6 +179,22 @@ export function oncePerFrame(paint) {
     paint();
   };
   return () => { if (waiting) asked = true; else go(); };
+}
+
+/**
+ * Call `changed(width)` when a stage is given its room and when its look changes; return what ends it. The style sheet
+ * gives a stage's ink a transition of a moment: its end says that the theme has changed. JupyterLab takes what is out of
+ * sight off the page (it has no width then), and puts it back, perhaps in another theme.
+ */
+export function watchLook(stage, changed) {
+  const look = () => {
+    const width = Math.floor(stage.getBoundingClientRect().width);
+    if (width > 0) changed(width);
+  };
+  const watcher = new ResizeObserver(look);
+  watcher.observe(stage);
+  stage.addEventListener("transitionend", look);
+  return () => watcher.disconnect();
 }
 
 /**

@@ -153,8 +153,6 @@ function render({ model, el }) {
   const stage = element("div", {
     class: "cnnviz-drawing", role: "group", onpointermove: (event) => point(hit(event)), onpointerleave: () => point(null),
     onclick: (event) => select(hit(event)), ondblclick: (event) => edit(hit(event)),
-    // The style sheet gives ink a transition of a moment: its end says that the theme has changed.
-    ontransitionend: () => { colours = null; paint(); },
   }, still, moving, ...Object.values(panels));
   const root = element("div", { class: "cnnviz cnnviz-convolution" },
     element("div", { class: "cnnviz-controls" }, ...Object.values(controls).map((control) => control.root)),
@@ -317,18 +315,15 @@ function render({ model, el }) {
     paintShapes(moving, [...drawOutput(view), ...drawMarks(view)], plan, colours);
   }
 
-  // JupyterLab takes what is out of sight off the page, and puts it back, perhaps in another theme.
-  const watcher = new ResizeObserver(([{ contentRect }]) => {
-    if (contentRect.width === 0) return;
-    width = Math.max(320, Math.floor(contentRect.width));
+  const unwatch = watchLook(stage, (room) => {
+    width = Math.max(320, room);
     colours = null;
     paint();
   });
-  watcher.observe(stage);
   load();
   el.append(root);
   paint();
-  return () => { pause(); link.close(); watcher.disconnect(); };
+  return () => { pause(); link.close(); unwatch(); };
 }
 
 const widget = { render };

@@ -79,8 +79,7 @@ export function ratio(share) {
 const written = (measure, number) => (measure === "activation_bytes" ? kilobytes(number) : thousands(number));
 
 /** The sentence that Python's describe() says. */
-export function describe(state) {
-  const pair = counted(state);
+export function describe(state, pair = counted(state)) {
   const sides = pair.map(({ name, shape, sum }) => `${name}, ${shape.join(" x ")} in: ${thousands(sum.parameters)} parameters, `
     + `${thousands(sum.mult_adds)} mult-adds, outputs of ${kilobytes(sum.activation_bytes)}`).join("; ");
   const shares = Object.entries(MEASURES).map(([key, word]) => `${word} ${ratio(pair[1].sum[key] / pair[0].sum[key])}`).join(", ");
@@ -180,14 +179,14 @@ function render({ model, el }) {
   })]));
   const controls = {
     comparison: choice({ name: "comparison", label: "replace", options: Object.entries(TITLES), onChange: (value) => load(value) }),
-    example: choice({ name: "example", label: "example", options: [], onChange: (value) => { if (value !== OWN) load(state.comparison, value); } }),
+    example: choice({ name: "example", label: "example", options: [], onChange: (value) => load(state.comparison, value) }),
     measure: choice({ name: "measure", label: "write out", options: ["mult-adds", "parameters", "memory"], onChange: (measure) => update({ measure }) }),
     bias: toggle({ name: "bias", label: "bias", onChange: (bias) => update({ bias }) }),
   };
   function setControls() {
     const { settings } = comparisons[state.comparison];
     controls.comparison.set({ value: state.comparison });
-    controls.example.set({ value: example(), options: example() === OWN ? [...Object.keys(examples()), OWN] : Object.keys(examples()) });
+    controls.example.set({ value: example(), options: [...Object.keys(examples()), [OWN, OWN, true]] });
     controls.measure.set({ value: state.measure });
     controls.bias.set({ value: state.bias });
     for (const [name, control] of Object.entries(numbers)) {
@@ -207,12 +206,11 @@ function render({ model, el }) {
   const spoken = announcer();
   const sums = element("div", { class: "cnnviz-cost-sums" });
   const sumLines = Object.entries(MEASURES).map(([key, word]) => {
-    const bars = [element("div"), element("div")];
+    const bars = [element("div", { class: "cnnviz-cost-track" }), element("div", { class: "cnnviz-cost-track" })];
     const outputs = ["a", "b"].map((side) => element("output", { "data-sum": key, "data-side": side }));
     const share = element("div", { class: "cnnviz-cost-share", "data-share": key });
     sums.append(element("b", { text: word }), element("div", {}, ...bars.map((bar, side) =>
-      element("div", { class: `cnnviz-cost-bar cnnviz-cost-${"ab"[side]}` }, element("span", { text: "AB"[side] }),
-        element("div", { class: "cnnviz-cost-track" }, bar), outputs[side]))), share);
+      element("div", { class: `cnnviz-cost-bar cnnviz-cost-${"ab"[side]}` }, element("span", { text: "AB"[side] }), bar, outputs[side]))), share);
     return { key, bars, outputs, share };
   });
   const sides = ["a", "b"].map((side) => {
@@ -223,25 +221,26 @@ function render({ model, el }) {
       element("h4", {}, element("span", { class: "cnnviz-cost-mark", text: side.toUpperCase() }), title), sub, element("table", {}, head, body));
     return { side, root, title, sub, body, lines: [] };
   });
+  const tables = element("div", { class: "cnnviz-cost-sides", role: "group" }, ...sides.map((side) => side.root));
   const [symbols, filled] = [element("div", { class: "cnnviz-cost-symbols" }), element("div", { class: "cnnviz-cost-rule" })];
   const sumsWritten = ["a", "b"].map((side) => element("div", { class: "cnnviz-cost-formula", "data-formula": side }));
   const root = element("div", { class: "cnnviz" },
     element("div", { class: "cnnviz-controls cnnviz-cost-choices" }, ...Object.values(controls).map((control) => control.root)),
     element("div", { class: "cnnviz-controls cnnviz-cost-numbers" }, ...Object.values(numbers).map((control) => control.root)),
-    sums, element("div", { class: "cnnviz-cost-sides", role: "group" }, ...sides.map((side) => side.root)),
+    sums, tables,
     element("div", { class: "cnnviz-cost-formulas" }, ...sumsWritten), symbols, filled,
     element("div", { class: "cnnviz-cost-note", text: "One image, float32 (4 bytes a number). ReLU and normalisation are not counted; memory is what the layers put out." }), spoken.root);
 
   // Drawing
   const paint = oncePerFrame(() => {
     setControls();
-    root.dataset.comparison = state.comparison;
+    setAttribute(root, "data-comparison", state.comparison);
     const pair = counted(state);
     const [a, b] = pair;
     for (const { key, bars, outputs, share } of sumLines) {
       const most = Math.max(a.sum[key], b.sum[key], 1);
       pair.forEach(({ sum }, i) => {
-        bars[i].style.width = `${(100 * sum[key]) / most}%`;
+        bars[i].style.backgroundSize = `${(100 * sum[key]) / most}%`;
         write(outputs[i], written(key, sum[key]));
       });
       write(share, ratio(b.sum[key] / a.sum[key]));
@@ -253,8 +252,9 @@ function render({ model, el }) {
     const [letters, figures, share] = rule(state);
     write(symbols, `B/A in mult-adds: ${letters}`);
     write(filled, `${figures} =\u00a0${percent(share).replace(" ", "\u00a0")}`);
-    setAttribute(root.querySelector(".cnnviz-cost-sides"), "aria-label", describe(state));
-    spoken.say(describe(state));
+    const words = describe(state, pair);
+    setAttribute(tables, "aria-label", words);
+    spoken.say(words);
   });
 
   function paintSide({ title, sub, body, lines, side }, { name, shape, rows }, most) {
@@ -270,17 +270,17 @@ function render({ model, el }) {
       write(line.note, note);
       line.root.classList.toggle("cnnviz-cost-then", name.startsWith("then"));
       write(line.shape, row.output.join("×"));
-      for (const [key, { value, bar }] of Object.entries(line.cells)) {
-        setAttribute(value.parentNode, "data-cell", `${side} ${index} ${key}`);
-        write(value, written(key, row[key]));
-        bar.style.width = `${(100 * row[key]) / most[key]}%`;
+      for (const [key, cell] of Object.entries(line.cells)) {
+        setAttribute(cell, "data-cell", `${side} ${index} ${key}`);
+        write(cell, written(key, row[key]));
+        cell.style.backgroundSize = `${(100 * row[key]) / most[key]}% 5px`;
       }
     });
   }
   function tableLine() {
     const [name, note, shape] = [element("span"), element("small"), element("td", { class: "cnnviz-cost-shape" })];
-    const cells = Object.fromEntries(Object.keys(MEASURES).map((key) => [key, { value: element("span"), bar: element("div", { class: "cnnviz-cost-cellbar" }) }]));
-    const line = element("tr", {}, element("th", { scope: "row" }, name, " ", note), shape, ...Object.values(cells).map(({ value, bar }) => element("td", {}, value, bar)));
+    const cells = Object.fromEntries(Object.keys(MEASURES).map((key) => [key, element("td")]));
+    const line = element("tr", {}, element("th", { scope: "row" }, name, " ", note), shape, ...Object.values(cells));
     return { root: line, name, note, shape, cells };
   }
 
