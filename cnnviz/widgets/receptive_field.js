@@ -17,6 +17,7 @@ function render({ model, el }) {
   let state = {};
   let anchor = [0.5, 0.5]; // of the field's middle, down and across, as shares of the image
   let colours = null; // read again when the theme changes
+  let widths = { pyramid: 600, photo: 430 }; // of the canvases: asked for while it is dragged, all would be laid out twice
   let field = null; // fieldOf(state), kept until a setting changes
   const presets = model.get("_presets");
   const link = connect(model, TRAITS, () => { load(); paint(); });
@@ -121,7 +122,7 @@ function render({ model, el }) {
   };
   const title = element("div", { class: "cnnviz-photo-title" });
   const readout = element("div", { class: "cnnviz-formula cnnviz-field-text" });
-  const stage = element("div", { class: "cnnviz-fields", role: "group", ontransitionend: () => { colours = null; paint(); } },
+  const stage = element("div", { class: "cnnviz-fields", role: "group" },
     element("figure", {}, element("div", { class: "cnnviz-photo-title", text: "One row of units: what the chosen one sees" }), canvases.pyramid),
     element("figure", {}, title, canvases.photo));
   const note = element("p", { class: "cnnviz-field-note", text:
@@ -168,7 +169,7 @@ function render({ model, el }) {
 
   // Drawing
   const photo = picture(model.get("_photo"));
-  let sampled = null; // the photo at the image size, and its pixels
+  let sampled = {}; // the photo at the image size: { size, bytes }
   const paint = oncePerFrame(() => {
     field ??= fieldOf(state);
     setControls();
@@ -236,30 +237,31 @@ function render({ model, el }) {
     colours ??= Object.fromEntries(["paper", "panel", "ink", "soft-ink", "line", "output", "weight"]
       .map((role) => [role, getComputedStyle(root).getPropertyValue(`--${role}`).trim()]));
     colours.font ??= getComputedStyle(root).fontFamily;
-    if (sampled?.canvas.width !== state.image_size) sampled = shrunk(photo, state.image_size);
-    const width = Math.floor(canvases.pyramid.parentNode.clientWidth);
-    const side = Math.min(Math.floor(canvases.photo.parentNode.clientWidth), TALL[1]);
+    if (sampled.size !== state.image_size) sampled = { size: state.image_size, bytes: shrunk(photo, state.image_size) };
+    const width = widths.pyramid;
+    const side = Math.min(widths.photo, TALL[1]);
     const height = Math.max(side, TALL[0]);
     const centre = centreOf(field.unit, state.position[0]);
     const line = Math.min(Math.max(Math.floor(centre), 0), state.image_size - 1) * state.image_size * 4;
     const row = (unit) => `rgb(${sampled.bytes[line + 4 * unit]},${sampled.bytes[line + 4 * unit + 1]},${sampled.bytes[line + 4 * unit + 2]})`;
     paintPyramid(sized(canvases.pyramid, width, height), { state, field, colours, width, height, row });
-    paintPhoto(sized(canvases.photo, side, side), { state, field, colours, side, pixels: sampled.canvas });
+    paintPhoto(sized(canvases.photo, side, side), { state, field, colours, side, pixels: sampled.bytes });
     const [most, effect] = [field.unit.size, Math.sqrt(field.pixels).toFixed(1)];
     write(title, `Field ${most} × ${most}, in effect ${effect} × ${effect}`);
   }
 
-  const watcher = new ResizeObserver(([{ contentRect }]) => {
-    if (contentRect.width === 0) return;
+  const unwatch = watchLook(stage, (room) => {
+    // A container query would do, but a canvas in one has all laid out before it writes a text.
+    root.classList.toggle("cnnviz-narrow", room < 760);
+    widths = Object.fromEntries(Object.entries(canvases).map(([name, { parentNode }]) => [name, parentNode.clientWidth]));
     colours = null;
     paint();
     show(rows[state.layer].root);
   });
-  watcher.observe(stage);
   load();
   el.append(root);
   paint();
-  return () => { link.close(); watcher.disconnect(); };
+  return () => { link.close(); unwatch(); };
 }
 
 /** The context of a canvas of `width` x `height` pixels of the page. */
@@ -286,14 +288,14 @@ function picture(view) {
   return canvas;
 }
 
-/** The photo at n x n pixels, as a canvas and as bytes. */
+/** The bytes of the photo at n x n pixels. */
 function shrunk(photo, n) {
-  const canvas = element("canvas", { width: n, height: n });
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.imageSmoothingQuality = "high";
-  context.drawImage(photo, 0, 0, n, n);
-  return { canvas, bytes: context.getImageData(0, 0, n, n).data };
+  shrinker ??= element("canvas", { width: PHOTO, height: PHOTO }).getContext("2d", { willReadFrequently: true });
+  shrinker.imageSmoothingQuality = "high";
+  shrinker.drawImage(photo, 0, 0, n, n);
+  return shrinker.getImageData(0, 0, n, n).data;
 }
+let shrinker = null; // one canvas for all sizes: a new one takes longer than what is painted on it
 
 const widget = { render };
 export default widget;

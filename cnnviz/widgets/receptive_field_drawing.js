@@ -196,8 +196,7 @@ export function paintPhoto(context, { state, field, colours, side, pixels }) {
   context.fillStyle = colours.panel;
   context.fillRect(0, 0, side, side);
   context.imageSmoothingEnabled = false;
-  context.drawImage(pixels, ...at(0, 0), n * scale, n * scale);
-  context.drawImage(shadow(field, n), ...at(0, 0), n * scale, n * scale);
+  context.drawImage(shaded(pixels, field, n), 0, 0, n, n, ...at(0, 0), n * scale, n * scale);
   context.strokeStyle = colours["soft-ink"];
   context.lineWidth = 1;
   context.strokeRect(...at(0, 0), n * scale, n * scale);
@@ -213,21 +212,23 @@ export function paintPhoto(context, { state, field, colours, side, pixels }) {
 
 const THEORY = "#ff9148"; // on a photo under a shadow, in both themes
 const MOST = "#ffffff";
-let shade = null; // one canvas and its pixels, used again and again
+let shade = null; // one canvas, used again and again
 
-function shadow({ rows, columns }, n) {
-  if (shade?.canvas.width !== n) {
-    const canvas = element("canvas", { width: n, height: n });
-    const context = canvas.getContext("2d");
-    shade = { canvas, context, image: context.createImageData(n, n) };
-  }
+/** A canvas whose first n x n pixels are the photo's, as dark as there is little gradient. */
+function shaded(pixels, { rows, columns }, n) {
+  shade ??= element("canvas", { width: LIMITS.image_size[1], height: LIMITS.image_size[1] }).getContext("2d", { willReadFrequently: true });
   const roots = (counts) => { const most = Math.max(...counts) || 1; return counts.map((count) => Math.sqrt(count / most)); };
   const [down, across] = [roots(rows), roots(columns)];
-  const bytes = shade.image.data;
-  for (let row = 0, to = 3; row < n; row++) {
-    for (let column = 0; column < n; column++, to += 4) bytes[to] = 178 * (1 - down[row] * across[column]);
+  const image = new ImageData(n, n);
+  const { data } = image;
+  for (let row = 0, at = 0; row < n; row++) {
+    for (let column = 0; column < n; column++, at += 4) {
+      const light = 0.3 + 0.7 * down[row] * across[column];
+      for (let colour = 0; colour < 3; colour++) data[at + colour] = light * pixels[at + colour];
+      data[at + 3] = 255;
+    }
   }
-  shade.context.putImageData(shade.image, 0, 0);
+  shade.putImageData(image, 0, 0);
   return shade.canvas;
 }
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from cnnviz.widgets import ChannelExplorer, CostExplorer, ReceptiveFieldExplorer
 from cnnviz.widgets.explorer import module
+from tests.browser.mount import mount
 
 pytestmark = pytest.mark.browser
 
@@ -28,6 +30,28 @@ CONNECT = """() => {
         on: (event, call) => { (listeners[event] ??= []).push(call); },
         off: (event, call) => { listeners[event] = listeners[event].filter((other) => other !== call); },
     }, ["stride", "padding"], () => { window.noticed += 1; });
+}"""
+
+# A slider goes up and down again: what is meanwhile added to the page or taken off it, and what is measured.
+DRAG = """(name) => {
+    const slider = document.querySelector(`input[name=${name}]`), found = [];
+    const measure = (owner, name) => {
+        const { get, value } = Object.getOwnPropertyDescriptor(owner, name);
+        const noted = (call) => function (...args) { found.push(name); return call.apply(this, args); };
+        Object.defineProperty(owner, name, get ? { get: noted(get) } : { value: noted(value) });
+    };
+    for (const name of ["clientWidth", "clientHeight", "getBoundingClientRect"]) measure(Element.prototype, name);
+    for (const name of ["offsetTop", "offsetWidth", "offsetHeight"]) measure(HTMLElement.prototype, name);
+    measure(window, "getComputedStyle");
+    const observer = new MutationObserver(() => {});
+    observer.observe(document.querySelector(".cnnviz"), { childList: true, subtree: true });
+    const move = (by) => {
+        slider.stepUp(by);
+        slider.dispatchEvent(new Event("input"));
+        found.push(...observer.takeRecords().map(({ target }) => target.outerHTML));
+    };
+    move(1);
+    return new Promise((done) => requestAnimationFrame(() => { move(-1); done(found); }));
 }"""
 
 
@@ -81,3 +105,18 @@ def test_a_widget_that_is_closed_tells_what_it_still_knows_and_hears_no_more(con
     assert controls.evaluate("noticed") == 1
     controls.clock.run_for(500)
     assert controls.evaluate("told") == [{"padding": 1}]
+
+
+@pytest.mark.parametrize(
+    ("explorer", "name"),
+    [
+        (ChannelExplorer(kind="grouped"), "kernel_size"),
+        (CostExplorer(), "in_channels"),
+        (ReceptiveFieldExplorer(), "image_size"),
+    ],
+)
+def test_a_slider_that_moves_changes_texts_in_their_places_and_measures_nothing(import_module, explorer, name):
+    """New nodes and measures in the middle of a change are what makes browsers slow."""
+    page = import_module(explorer._esm)
+    mount(page, explorer)
+    assert page.evaluate(DRAG, name) == []
