@@ -8,9 +8,11 @@ wrong and the first case that shows it.
 - ``ch03`` pooling and receptive fields: ceil mode, L2 pooling, the way back, what a number sees, branches, a wide stack
 - ``ch04`` counting the cost: parameters, mult-adds and memory of layers and networks, designs under a budget
 - ``ch05`` LeNet: shapes and parameters of its layers, its first block, the whole network, the error rate
+- ``ch06`` training well: normalising, hinge loss, first weights, update / weight, dropout, naming what is wrong
 - ``ch07`` AlexNet: counting two groups, response normalisation, two towers, top-k error, networks that answer together
 - ``ch09`` network in network: a stage and its parameters, a perceptron at every pixel, two heads, class maps
 - ``ch10`` GoogLeNet: counting modules, naive modules in a row, the module 3a, the loss with heads, 1 x n and n x 1
+- ``ch11`` ResNet: layers of a name, the weight of the identity, shortcut A, counting a block, a block V2
 - ``ch14`` ResNeXt and DenseNet: weights of paths, paths under a budget, a grouped block, channels, a dense layer
 - ``ch15`` separable convolutions: as full ones and what they lose, MobileNetV2's block and its parameters
 - ``ch19`` choosing an architecture: Keras' count, the best under a budget, networks that none beats, chance

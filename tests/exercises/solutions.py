@@ -573,6 +573,82 @@ def class_map(maps, weight, bias, label):
     return weighted.sum(0) + bias[label]
 
 
+def resnet_depth(depths, bottleneck):
+    layers = 3 if bottleneck else 2
+    return 1 + layers * sum(depths) + 1
+
+
+def identity_weight(channels, kernel_size):
+    weight = torch.zeros(channels, channels, kernel_size, kernel_size)
+    middle = kernel_size // 2
+    for i in range(channels):
+        weight[i, i, middle, middle] = 1
+    return weight
+
+
+def padding_shortcut(maps, out_channels, stride):
+    maps = maps[:, :, ::stride, ::stride]
+    images, channels, height, width = maps.shape
+    zeros = torch.zeros(images, out_channels - channels, height, width)
+    return torch.cat([maps, zeros], dim=1)
+
+
+def block_parameters(in_channels, channels, stride, shortcut):
+    total = 9 * in_channels * channels + 2 * channels
+    total += 9 * channels * channels + 2 * channels
+    if shortcut == "B" and (stride != 1 or in_channels != channels):
+        total += in_channels * channels + 2 * channels
+    return total
+
+
+class PreactivationBlock(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(8), nn.Conv2d(8, 8, 3, padding=1, bias=False)
+        self.bn2, self.conv2 = nn.BatchNorm2d(8), nn.Conv2d(8, 8, 3, padding=1, bias=False)
+
+    def forward(self, maps):
+        inner = self.conv1(F.relu(self.bn1(maps)))
+        return maps + self.conv2(F.relu(self.bn2(inner)))
+
+
+preactivation_block = PreactivationBlock()
+
+
+def normalise(images, mean, std):
+    return (images / 255 - mean[:, None, None]) / std[:, None, None]
+
+
+def hinge_loss(logits, labels):
+    right = logits.gather(1, labels[:, None])
+    terms = (logits - right + 1).clamp(min=0)
+    return terms.sum(1) - 1
+
+
+def first_deviation(shape):
+    inputs = math.prod(shape[1:])
+    return math.sqrt(2 / inputs)
+
+
+def update_ratio(before, after):
+    return (after - before).norm() / before.norm()
+
+
+def dropout(x, p, random, training):
+    if not training:
+        return x
+    return x * (random >= p) / (1 - p)
+
+
+named = {
+    "A": "learning rate too low",
+    "B": "activations explode",
+    "C": "nothing is wrong",
+    "D": "dead ReLUs",
+    "E": "test data leaked",
+}
+
+
 CHAPTERS = {
     "ch01": ["grey", "box_kernel", "filter_image", "edge_magnitude", "replicate_border"],
     "ch02": [
@@ -606,6 +682,7 @@ CHAPTERS = {
         "branch_field",
         "wide_stack",
     ],
+    "ch06": ["normalise", "hinge_loss", "first_deviation", "update_ratio", "dropout", "named"],
     "ch05": ["layer_shapes", "layer_parameters", "first_block", "lenet", "error_rate"],
     "ch15": ["full_weight", "separable_loss", "inverted_parameters", "inverted_residual"],
     "ch10": ["inception_parameters", "naive_mult_adds", "inception3a", "loss_with_heads", "one_sided_share"],
@@ -613,6 +690,7 @@ CHAPTERS = {
     "ch14": ["path_weights", "widest_path", "grouped_block", "dense_channels", "dense_layer"],
     "ch19": ["keras_count", "best_within", "front", "deviations"],
     "ch09": ["mlpconv_parameters", "pixel_mlp", "mlpconv", "heads", "class_map"],
+    "ch11": ["resnet_depth", "identity_weight", "padding_shortcut", "block_parameters", "preactivation_block"],
 }
 
 STARTERS = {
@@ -690,6 +768,18 @@ STARTERS = {
 
 lenet = LeNet()""",
     "error_rate": "def error_rate(logits, labels):\n    return ...",
+    "normalise": "def normalise(images, mean, std):\n    return ...",
+    "hinge_loss": "def hinge_loss(logits, labels):\n    return ...",
+    "first_deviation": "def first_deviation(shape):\n    return ...",
+    "update_ratio": "def update_ratio(before, after):\n    return ...",
+    "dropout": "def dropout(x, p, random, training):\n    return ...",
+    "named": """named = {
+    "A": ...,
+    "B": ...,
+    "C": ...,
+    "D": ...,
+    "E": ...,
+}""",
     "full_weight": "def full_weight(depthwise, pointwise):\n    return ...",
     "separable_loss": "def separable_loss(weight):\n    return ...",
     "inverted_parameters": "def inverted_parameters(in_channels, out_channels, expansion):\n    return ...",
@@ -791,6 +881,21 @@ dense_layer = OwnDenseLayer()""",
 mlpconv = OneStage()""",
     "heads": "def heads(channels, size, num_classes):\n    return ...  # (flatten, average)",
     "class_map": "def class_map(maps, weight, bias, label):\n    return ...",
+    "resnet_depth": "def resnet_depth(depths, bottleneck):\n    return ...",
+    "identity_weight": "def identity_weight(channels, kernel_size):\n    return ...",
+    "padding_shortcut": "def padding_shortcut(maps, out_channels, stride):\n    return ...",
+    "block_parameters": "def block_parameters(in_channels, channels, stride, shortcut):\n    return ...",
+    "preactivation_block": """class PreactivationBlock(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(8), nn.Conv2d(8, 8, 3, padding=1, bias=False)
+        self.bn2, self.conv2 = nn.BatchNorm2d(8), nn.Conv2d(8, 8, 3, padding=1, bias=False)
+
+    def forward(self, maps):
+        return ...
+
+
+preactivation_block = PreactivationBlock()""",
 }
 
 HINTS = {
@@ -871,6 +976,18 @@ HINTS = {
         "(84, 10). flatten(1) stands between. No activation after the last."
     ),
     "error_rate": "logits.argmax(dim=1) is the network's answer. Which of them differ from labels? Take the mean.",
+    "normalise": "Bring the pixels to 0 to 1 first. mean[:, None, None] has the shape [C, 1, 1] and fits [N, C, H, W].",
+    "hinge_loss": (
+        "logits.gather(1, labels[:, None]) is the logit of the right class, [N, 1]. Subtract it from all logits. The "
+        "right class then adds 1 itself: take it off at the end."
+    ),
+    "first_deviation": "math.prod multiplies the numbers of a tuple. Which of the four does one unit add up over?",
+    "update_ratio": "tensor.norm() is the root of the sum of all squares. Take it of a difference, and of a weight.",
+    "dropout": "random >= p is True where a number is kept; True times 3 is 3. If training is False, return x.",
+    "named": (
+        "First the pixels and the leak, then the layers before training, then the updates, then the silent filters. "
+        "At most one thing is wrong with each run, and with one of them nothing."
+    ),
     "full_weight": (
         "Slice [n, m] is one number times one 3 x 3 filter. transpose(0, 1) brings depthwise to [1, M, K, K], and then "
         "torch repeats it for every n by itself."
@@ -951,6 +1068,17 @@ HINTS = {
     "mlpconv": "Three nn.Conv2d in __init__: 3 to 8 by 5 x 5 with padding=2, then 8 to 6 and 6 to 4 by 1 x 1.",
     "heads": "How many numbers does one class read in each case? Add its bias, then take all classes.",
     "class_map": "weight[label] has a number for each map; weight[label, :, None, None] * maps weights all at once.",
+    "resnet_depth": "Add three numbers: the stem, the blocks with two or three convolutions each, the linear layer.",
+    "identity_weight": (
+        "Start with zeros. Output map i reads input map i only, and of its window only the pixel in the middle: which "
+        "index has that?"
+    ),
+    "padding_shortcut": "A slice with a step takes every stride-th pixel. torch.cat appends maps of zeros.",
+    "block_parameters": (
+        "The first convolution has 9 * in_channels * channels weights, its normalisation 2 * channels. Add the second "
+        "pair, and the third where a projection is needed."
+    ),
+    "preactivation_block": "Keep maps as it came. inner goes through bn1, ReLU, conv1, bn2, ReLU, conv2; then add.",
 }
 
 
@@ -962,6 +1090,7 @@ CLASSES = {
     "grouped_block": "GroupedBlock",
     "dense_layer": "OwnDenseLayer",
     "mlpconv": "OneStage",
+    "preactivation_block": "PreactivationBlock",
 }  # of an exercise that is a module
 
 
