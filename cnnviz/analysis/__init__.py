@@ -4,6 +4,7 @@ from cnnviz.analysis.architecture import Architecture, Edge, Part, architecture
 from cnnviz.analysis.comparison import Comparison, comparison, provenance
 from cnnviz.analysis.confusion import Confusion, confusion
 from cnnviz.analysis.convolution import Steps, convolution, leftover, output_size, pad_amounts, pooling
+from cnnviz.analysis.depth import depth
 from cnnviz.analysis.diagnosis import diagnoses
 from cnnviz.analysis.evaluate import Evaluation, evaluate
 from cnnviz.analysis.experiment import Experiment, experiment
@@ -64,6 +65,7 @@ __all__ = [
     "comparison",
     "confusion",
     "convolution",
+    "depth",
     "diagnoses",
     "edge_magnitude",
     "evaluate",

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-import torch
-
-from cnnviz.analysis.layer_table import LayerRow, LayerTable, layer_table
-from cnnviz.models import create_model
+from cnnviz.analysis.layer_table import LayerRow, LayerTable
+from cnnviz.analysis.zoo import zoo_table
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,7 @@ def keras_parameters(name: str) -> KerasParameters:
     ours = next((model for model, (keras, _) in NETWORKS.items() if name in (model, keras)), None)
     if ours is None:
         raise ValueError(f"Keras' table has no {name!r}; it has {', '.join(NETWORKS)}")
-    with torch.device("meta"):
-        table = layer_table(create_model(ours))
+    table = zoo_table(ours)
     keras, rules = NETWORKS[ours]
     return KerasParameters(ours, keras, table.parameters, tuple(rule(table) for rule in rules))
 

@@ -2,13 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 
-import torch
-
-from cnnviz.analysis.layer_table import layer_table
+from cnnviz.analysis.zoo import zoo_table
 from cnnviz.datasets import PublishedNumber
-from cnnviz.models import create_model
 
 FAMILIES = {  # the beginning of a name in MODELS, and what the networks of that name are made of
     "alexnet": "plain",
@@ -85,16 +81,8 @@ def network(number: PublishedNumber, name: str = "", family: str = "", **options
     """
     if number.unit != "percent":
         raise ValueError(f"accuracies and errors are counted in percent, not in {number.unit}: {number.describe()}")
-    parameters, mult_adds = _cost(number.model, **options)
+    table = zoo_table(number.model, **options)
     accuracy = 100 - number.value if "error" in number.quantity else number.value
     known = next((kind for start, kind in FAMILIES.items() if number.model.startswith(start)), number.model)
     source = f"{number.paper}, {number.where}"
-    return Network(name or number.model, family or known, parameters, mult_adds, accuracy, source)
-
-
-@cache
-def _cost(model: str, **options) -> tuple[int, int]:
-    """Return parameters and mult-adds; no weight is stored for it."""
-    with torch.device("meta"):
-        table = layer_table(create_model(model, **options))
-    return table.parameters, table.mult_adds
+    return Network(name or number.model, family or known, table.parameters, table.mult_adds, accuracy, source)
