@@ -4,6 +4,7 @@ torch has rules for these shapes too. They are written in Python, need milliseco
 they bring the compiler along. Where the rules here do not cover a case, and where shapes do not fit, torch decides.
 """
 
+from collections.abc import Iterable
 from functools import cache, partial
 
 import numpy as np
@@ -16,7 +17,7 @@ from cnnviz.analysis.convolution import output_size
 def empty_result(function, args: tuple, kwargs: dict):
     """Return the empty result of one of torch's basic operations, or None for all that torch has to decide."""
     operation = function.overloadpacket.__name__
-    if not args or not all(tensor.is_meta for tensor in _tensors((args, tuple(kwargs.values())))):
+    if not args or not all(tensor.is_meta for tensor in _tensors((*args, *kwargs.values()))):
         return None
     if operation in RULES:
         return RULES[operation](*args, **kwargs)
@@ -28,11 +29,16 @@ def empty_result(function, args: tuple, kwargs: dict):
 def _pointwise(function, args: tuple, kwargs: dict):
     given = _tensors(args)
     try:
-        shape = np.broadcast_shapes(*(tensor.shape for tensor in given))
+        shape = np.broadcast_shapes(*{tensor.shape for tensor in given})
     except ValueError:
         return None
     single = [_one(arg.dtype, arg.ndim) if isinstance(arg, Tensor) else arg for arg in args]
-    return given[0].new_empty(shape, dtype=function(*single, **kwargs).dtype)  # one number shows the type
+    return _empty(shape, function(*single, **kwargs).dtype)  # one number shows the type
+
+
+def _empty(shape: Iterable[int], dtype: torch.dtype) -> Tensor:
+    """Return such a tensor; `new_empty` goes a way of several steps in Python on the meta device."""
+    return torch.empty(shape, dtype=dtype, device="meta")
 
 
 @cache
@@ -40,10 +46,14 @@ def _one(dtype: torch.dtype, dims: int) -> Tensor:
     return torch.ones((1,) * dims, dtype=dtype, device="cpu")
 
 
-def _tensors(value) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    return [tensor for part in value for tensor in _tensors(part)] if isinstance(value, tuple | list) else []
+def _tensors(arguments: Iterable) -> list[Tensor]:
+    found = []
+    for argument in arguments:
+        if isinstance(argument, Tensor):
+            found.append(argument)
+        elif isinstance(argument, tuple | list):
+            found += _tensors(argument)
+    return found
 
 
 def _convolution(image, weight, bias, stride, padding, dilation, transposed, output_padding, groups):
@@ -55,13 +65,13 @@ def _convolution(image, weight, bias, stride, padding, dilation, transposed, out
     if image.ndim != weight.ndim or image.shape[1] != in_channels:
         return None
     sizes = _sizes(image, weight.shape[2:], stride, padding, dilation, output_padding, transposed=transposed)
-    return None if sizes is None else image.new_empty(len(image), out_channels, *sizes)
+    return None if sizes is None else _empty((len(image), out_channels, *sizes), image.dtype)
 
 
 def _mean_pooling(axes, image, kernel_size, stride=(), padding=(0,), ceil_mode=False, *counting):
     kernel_size = kernel_size * axes if len(kernel_size) == 1 else kernel_size
     sizes = _sizes(image, kernel_size, stride or kernel_size, padding, (1,), (0,), ceil_mode=ceil_mode)
-    return None if sizes is None else image.new_empty(*image.shape[: -len(sizes)], *sizes)
+    return None if sizes is None else _empty((*image.shape[: -len(sizes)], *sizes), image.dtype)
 
 
 def _max_pooling(image, kernel_size, stride=(), padding=(0,), dilation=(1,), ceil_mode=False):
@@ -69,8 +79,8 @@ def _max_pooling(image, kernel_size, stride=(), padding=(0,), dilation=(1,), cei
     sizes = _sizes(image, kernel_size, stride or kernel_size, padding, dilation, (0,), ceil_mode=ceil_mode)
     if sizes is None:
         return None
-    output = image.new_empty(*image.shape[: -len(sizes)], *sizes)
-    return output, output.new_empty(output.shape, dtype=torch.int64)
+    shape = (*image.shape[: -len(sizes)], *sizes)
+    return _empty(shape, image.dtype), _empty(shape, torch.int64)
 
 
 def _sizes(image, kernel_size, stride, padding, dilation, output_padding, **words) -> list[int] | None:
@@ -87,12 +97,12 @@ def _sizes(image, kernel_size, stride, padding, dilation, output_padding, **word
 
 
 def _batch_norm(image, weight, bias, mean, variance, training, *numbers):
-    statistics = image.shape[1] if training else 0
-    return _like(image), image.new_empty(statistics), image.new_empty(statistics)
+    statistics = (image.shape[1] if training else 0,)
+    return _like(image), _empty(statistics, image.dtype), _empty(statistics, image.dtype)
 
 
 def _product(left, right):
-    return left.new_empty(len(left), right.shape[1]) if left.shape[1] == right.shape[0] else None
+    return _empty((len(left), right.shape[1]), left.dtype) if left.shape[1] == right.shape[0] else None
 
 
 def _cat(tensors, dim=0):
@@ -101,18 +111,20 @@ def _cat(tensors, dim=0):
     rest = {(tensor.dtype, tensor.shape[:dim], tensor.shape[dim + 1 :]) for tensor in tensors}
     if len(rest) > 1:
         return None
-    return first.new_empty(*first.shape[:dim], sum(tensor.shape[dim] for tensor in tensors), *first.shape[dim + 1 :])
+    length = sum(tensor.shape[dim] for tensor in tensors)
+    return _empty((*first.shape[:dim], length, *first.shape[dim + 1 :]), first.dtype)
 
 
 def _mean(x, dims=None, keepdim=False, **more):
     if not dims or more or not x.is_floating_point():
         return None
     gone = {dim % x.ndim for dim in dims}
-    return x.new_empty([1 if dim in gone else size for dim, size in enumerate(x.shape) if keepdim or dim not in gone])
+    shape = [1 if dim in gone else size for dim, size in enumerate(x.shape) if keepdim or dim not in gone]
+    return _empty(shape, x.dtype)
 
 
 def _like(x, dtype=None, **more):
-    return x.new_empty(x.shape, dtype=dtype)
+    return _empty(x.shape, dtype or x.dtype)
 
 
 RULES = {
@@ -120,7 +132,7 @@ RULES = {
     "max_pool2d_with_indices": _max_pooling,
     "avg_pool2d": partial(_mean_pooling, 2),
     "avg_pool3d": partial(_mean_pooling, 3),
-    "_adaptive_avg_pool2d": lambda image, size: image.new_empty(*image.shape[:-2], *size),
+    "_adaptive_avg_pool2d": lambda image, size: _empty((*image.shape[:-2], *size), image.dtype),
     "native_batch_norm": _batch_norm,
     "mm": _product,
     "addmm": lambda bias, left, right, **more: _product(left, right),
