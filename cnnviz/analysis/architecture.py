@@ -3,7 +3,7 @@
 import ast
 import inspect
 import linecache
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cnnviz.analysis.hooks import check_module
 from cnnviz.analysis.layer_table import LayerRow, Shape, field_jump, field_size, table_of
 from cnnviz.analysis.pixel_fields import pixel_fields
-from cnnviz.analysis.trace import Call, InputSize, Pass, Run, Trace, as_inputs, no_collection, tensors_in, trace
+from cnnviz.analysis.trace import Call, InputSize, Pass, Run, Trace, as_inputs, no_collection, trace
 
 SUMS = ("parameters", "mult_adds", "activation_bytes", "kept_bytes")
 
@@ -249,12 +249,12 @@ def _flow(record: Trace, top: Pass) -> _Flow:
     return flow
 
 
-def _ends(event: Event) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+def _ends(event: Event) -> tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]]:
     """Return the tensors that go in, those that come out, and those that are overwritten."""
     if isinstance(event, Call):
-        return tensors_in((event.args, event.kwargs)), tensors_in(event.output), list(event.written)
+        return event.given, event.made, event.written
     written = [tensor for call in event.calls for tensor in call.written]
-    return list(event.inputs), list(event.outputs), written
+    return event.inputs, event.outputs, written
 
 
 class _Builder:
@@ -327,7 +327,7 @@ class _Builder:
         self.ran.add(module)
         return before
 
-    def _ends_of(self, inputs: list[Tensor], outputs: list[Tensor]) -> dict:
+    def _ends_of(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> dict:
         field = self.sees.get(id(outputs[0])) if outputs else None
         return {
             "input_shapes": tuple(tuple(tensor.shape) for tensor in inputs),

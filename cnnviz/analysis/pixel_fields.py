@@ -7,7 +7,7 @@ the image went on behind its border, so that a position in the corner has as lar
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property, reduce
 
 import numpy as np
 import torch
@@ -48,7 +48,7 @@ class Axis:
         positions = len(self.first)
         return Axis(self.dim, whole.first.repeat(positions), whole.last.repeat(positions), self.jump)
 
-    @property
+    @cached_property
     def size(self) -> float:
         """Pixels from the first to the last, of the position that sees most."""
         return float((self.last - self.first).max()) + 1
@@ -86,9 +86,8 @@ def pixel_fields(trace: Trace) -> dict[int, Field | None]:
     )
     own, views = set(map(id, trace.tensors.values())), {}  # views: by storage, the tensors that look at it
     for call in trace.calls:
-        made = tensors_in(call.output)
-        given = tensors_in((call.args, call.kwargs))
-        for tensor, field in zip(made, _fields(call, given, made, sees), strict=True):
+        given, made = call.given, call.made
+        for tensor, field in zip(made, _fields(call, sees), strict=True):
             sees[id(tensor)] = field
             views.setdefault(tensor.untyped_storage()._cdata, []).append(tensor)
         for written in call.written:
@@ -100,10 +99,9 @@ def pixel_fields(trace: Trace) -> dict[int, Field | None]:
     return sees
 
 
-def _fields(
-    call: Call, given: Sequence[Tensor], made: Sequence[Tensor], sees: dict[int, Field | None]
-) -> list[Field | None]:
+def _fields(call: Call, sees: dict[int, Field | None]) -> list[Field | None]:
     """Return what each tensor that a call made sees."""
+    given, made = call.given, call.made
     known = [sees.get(id(tensor)) for tensor in given]
     if not any(known) and None not in known:
         return [()] * len(made)
@@ -120,6 +118,7 @@ class _UnknownError(Exception):
     """A rule does not cover these arguments."""
 
 
+@cache
 def _rule(name: str) -> Callable | None:
     if WINDOWS.fullmatch(name):
         return _slide
@@ -127,7 +126,6 @@ def _rule(name: str) -> Callable | None:
     return RULES.get(name) or (_union if _is_pointwise(name) else None)
 
 
-@cache
 def _is_pointwise(name: str) -> bool:
     """Return whether torch says that each output of a function depends on the inputs of the same position only."""
     packet = getattr(torch.ops.aten, name.rstrip("_"), None) if name.isidentifier() else None
@@ -288,10 +286,10 @@ def _merged(axes: Sequence[Axis]) -> Axis:
     dims = {axis.dim for axis in axes if axis.dim is not None}
     if len(dims) > 1:  # position i of one meets every position of the other
         axes, dims = [axis.together() for axis in axes], set()
-    first = np.broadcast_arrays(*[axis.first for axis in axes])
-    last = np.broadcast_arrays(*[axis.last for axis in axes])
+    first = reduce(np.minimum, [axis.first for axis in axes])
+    last = reduce(np.maximum, [axis.last for axis in axes])
     jumps = [axis.jump for axis in axes if axis.jump is not None]
-    return Axis(dims.pop() if dims else None, np.min(first, 0), np.max(last, 0), min(jumps, default=None))
+    return Axis(dims.pop() if dims else None, first, last, min(jumps, default=None))
 
 
 def _same(call, given, known, made):
@@ -421,6 +419,8 @@ def _everything(call, given, known, made):
 def _rearrange(call, given, known, made):
     """Flatten, slices, transpositions: the function itself says where each position goes."""
     image, others = given[0], given[1:]
+    if call.name in IN_ORDER and image.shape == made[0].shape:
+        return [known[0]]
     if call.function is F.unfold:  # has the name of a tensor's method that pads nothing
         raise _UnknownError
     if any(tensor.is_meta for tensor in others) and call.name not in ("view_as", "reshape_as", "expand_as"):
@@ -466,6 +466,10 @@ def _found(first: Tensor, last: Tensor, axis: Axis) -> Axis:
     return Axis(dim, low, high, abs(float(steps[0])) if len(steps) == 1 else None)
 
 
+# What leaves the numbers one after the other: where the shape stays too, each stays in its place
+IN_ORDER = (
+    "view", "view_as", "reshape", "reshape_as", "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "expand_as",
+)  # fmt: skip
 RULES: dict[str, Callable] = {
     name: rule
     for rule, names in {

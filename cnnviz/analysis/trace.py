@@ -7,7 +7,7 @@ run, as they would find tensors without content.
 """
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
@@ -24,8 +24,9 @@ from cnnviz.analysis.hooks import check_module, same_random_numbers_after
 from cnnviz.models.stochastic_depth import StochasticDepth
 
 InputSize = int | Sequence | Mapping | Tensor | None
-QUESTIONS = ("shape", "size", "dim", "ndim", "numel", "dtype", "device", "requires_grad", "is_floating_point")
-VALUES = ("item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__", "nonzero", "argwhere", "unique")
+QUESTIONS = {"shape", "size", "dim", "ndim", "numel", "dtype", "device", "requires_grad", "is_floating_point"}
+VALUES = {"item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__", "nonzero", "argwhere", "unique"}
+PLAIN = {type(None), bool, int, float, str}  # asked for first, as most of what a module and a call hold is of these
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,8 @@ class Call:
     function: Callable
     args: tuple
     kwargs: dict
-    output: object
+    given: tuple[Tensor, ...]  # those among the arguments
+    made: tuple[Tensor, ...]  # those that it returns
     written: tuple[Tensor, ...]  # the arguments that it overwrites, in whole or in part
 
 
@@ -94,17 +96,18 @@ def trace(model: nn.Module, inputs: Sequence[Tensor] | Mapping[str, Tensor], *, 
     """
     check_module(model)
     model = getattr(model, "_orig_mod", model)  # what torch.compile made a program of
-    copied, copies = _without_content(model)
+    originals = dict(_named_tensors(model.named_modules()))
+    copied, copies = _without_content(model, originals)
     args = () if isinstance(inputs, Mapping) else tuple(map(_to_meta, inputs))
     kwargs = {name: _to_meta(tensor) for name, tensor in inputs.items()} if isinstance(inputs, Mapping) else {}
     copied.train(training)
-    for module in copied.modules():
+    names = {module: name for name, module in copied.named_modules()}
+    for module in names:
         if training and isinstance(module, StochasticDepth):
             module.survival = 1.0
-    tensors = dict(_named_tensors(copied))
-    recorder = _Recorder(copied, copies)
-    devices = {parameter.device for parameter in model.parameters()}
-    with same_random_numbers_after(devices), torch.enable_grad():
+    tensors = dict(_named_tensors((name, module) for module, name in names.items()))
+    recorder = _Recorder(names, copies, tensors.values())
+    with same_random_numbers_after({tensor.device for tensor in originals.values()}), torch.enable_grad():
         try:
             keeps = torch.autograd.graph.saved_tensors_hooks(recorder.keep, lambda tensor: tensor)
             with keeps, recorder, _MultAdds(recorder):
@@ -113,7 +116,7 @@ def trace(model: nn.Module, inputs: Sequence[Tensor] | Mapping[str, Tensor], *, 
             shapes = ", ".join(str(list(tensor.shape)) for tensor in (*args, *kwargs.values()))
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ValueError(f"{type(model).__name__} does not run with inputs of shape {shapes}: {reason}") from error
-    new = [name for name, _ in _named_tensors(copied) if name not in tensors]
+    new = [name for name, _ in _named_tensors(copied.named_modules()) if name not in tensors]
     if new:
         raise ValueError(f"{type(model).__name__} makes {new[0]} only when it runs; run the model once before")
     return Trace(
@@ -177,24 +180,23 @@ def tensors_in(value) -> list[Tensor]:
     """Return the tensors in nested tuples, lists, dicts and objects with fields, in order."""
     if isinstance(value, Tensor):
         return [value]
-    if value is None or isinstance(value, int | float | str):
-        return []
-    if isinstance(value, Mapping):
-        value = value.values()
-    elif hasattr(value, "__dataclass_fields__"):
-        value = vars(value).values()
-    elif not isinstance(value, tuple | list):
-        return []
-    return [tensor for part in value for tensor in tensors_in(part)]
+    if not isinstance(value, tuple | list):
+        if isinstance(value, Mapping):
+            value = value.values()
+        elif hasattr(value, "__dataclass_fields__"):
+            value = vars(value).values()
+        else:
+            return []
+    return [tensor for part in value if type(part) not in PLAIN for tensor in tensors_in(part)]
 
 
 class _Recorder(TorchFunctionMode):
     """Sees every call of a torch function while it is on; the layers of the model, a copy, report themselves."""
 
-    def __init__(self, model: nn.Module, copies: dict[int, Tensor]):
-        self.names = {module: name for name, module in model.named_modules()}
+    def __init__(self, names: dict[nn.Module, str], copies: dict[int, object], tensors: Iterable[Tensor]):
+        self.names = names
         self.copies = copies  # id of a tensor of the learner's model -> its copy
-        self.own = {_storage(tensor): tensor for _, tensor in _named_tensors(model)}
+        self.own = {_storage(tensor): tensor for tensor in tensors}
         self.kept = set(self.own)  # storages that autograd keeps, and those that the model has anyway
         self.used = set(self.names.values())  # as names of rows
         self.ran: set[nn.Module] = set()
@@ -216,8 +218,7 @@ class _Recorder(TorchFunctionMode):
         inputs = tuple(tensors_in((args, kwargs)))
         if self.run is None and _is_layer(module) and not whole:
             kind = nn.utils.parametrize.type_before_parametrizations(module).__name__
-            parts = bool(module._modules)  # parametrizations
-            own = (*module.parameters(recurse=parts), *module.buffers(recurse=parts))
+            own = tuple(tensor for _, tensor in _named_tensors(module.named_modules()))
             self.run = Run(self._name(module, kind), kind, module, inputs, own=own)
             self.runs.append(self.run)
             self.passes[-1].parts.append(self.run)
@@ -269,28 +270,29 @@ class _Recorder(TorchFunctionMode):
                 given = tensors_in((args, kwargs))
         if name in VALUES and any(tensor.is_meta for tensor in given):
             raise _ValueNeededError(f"it asks for the value of a tensor ({name}), and this run computes none")
-        before = [(_storage(tensor), tensor._version) for tensor in given]
+        versions = [tensor._version for tensor in given]
         outside = self.run is None
         if outside:
-            own = tuple(self.own[storage] for storage, _ in before if storage in self.own)
-            inputs = tuple(t for t, (storage, _) in zip(given, before, strict=True) if storage not in self.own)
+            storages = [_storage(tensor) for tensor in given]
+            own = tuple(self.own[storage] for storage in storages if storage in self.own)
+            inputs = tuple(t for t, storage in zip(given, storages, strict=True) if storage not in self.own)
             self.run = Run("", name.strip("_"), None, inputs, own=own)
         try:
             output = self._result(function, name, args, kwargs, given)
         finally:
             run, self.run = self.run, None if outside else self.run
-        made = tensors_in(output)
-        written = tuple(tensor for tensor, (_, old) in zip(given, before, strict=True) if tensor._version != old)
+        made = tuple(tensors_in(output))
+        written = tuple(tensor for tensor, old in zip(given, versions, strict=True) if tensor._version != old)
         if made or written:
-            call = Call(name, function, args, kwargs, output, written)
+            call = Call(name, function, args, kwargs, tuple(given), made, written)
             self.calls.append(call)
             run.calls.append(call)
-            new = any(_storage(tensor) not in dict(before) for tensor in made)
-            if outside and any(tensor.is_meta for tensor in given) and (new or written):
-                path = self.names[self.within[-1]] if self.within else ""
-                run.name, run.outputs = self._unused(f"{path}.{run.kind}".lstrip(".")), tuple(made)
-                self.runs.append(run)
             if outside:
+                new = any(_storage(tensor) not in storages for tensor in made)
+                if any(tensor.is_meta for tensor in given) and (new or written):
+                    path = self.names[self.within[-1]] if self.within else ""
+                    run.name, run.outputs = self._unused(f"{path}.{run.kind}".lstrip(".")), made
+                    self.runs.append(run)
                 self.passes[-1].parts.append(run if run.name else call)
         return output
 
@@ -308,6 +310,8 @@ class _Recorder(TorchFunctionMode):
 
     def _on_meta(self, value):
         """Return the arguments in new lists (the model may append to its own), every tensor on the meta device."""
+        if type(value) in PLAIN:
+            return value
         if isinstance(value, Tensor) and not value.is_meta:
             if id(value) in self.copies:
                 return self.copies[id(value)]
@@ -371,49 +375,56 @@ class _ValueNeededError(RuntimeError):
     """The model asks for a number that a run without numbers does not have."""
 
 
-def _named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from model.named_parameters()
-    yield from model.named_buffers()
+def _named_tensors(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[tuple[str, Tensor]]:
+    """Yield every parameter and buffer once, under the first of its names. `named_parameters` walks for each kind."""
+    seen: set[Tensor] = set()
+    for path, module in modules:
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None and tensor not in seen:
+                seen.add(tensor)
+                yield f"{path}.{name}" if path else name, tensor
 
 
-def _without_content(model: nn.Module) -> tuple[nn.Module, dict[int, object]]:
+def _without_content(model: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[nn.Module, dict[int, object]]:
     """Return a copy of the model with parameters and buffers on the meta device, and {id of an original: its copy}.
 
     All modules are new, and so are their dicts, lists and sets: whatever forward adds or replaces stays in the copy.
     Other tensors are copied with their content, as they may steer the run; other objects are the learner's own.
     """
     copies: dict[int, object] = {}
-    for name, tensor in _named_tensors(model):
+    for name, tensor in tensors.items():
         if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
             raise ValueError(f"the shape of {name} is not known yet (a lazy layer); run the model once before")
         copy = _to_meta(tensor)
         copies[id(tensor)] = nn.Parameter(copy, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else copy
-    for name, module in model.named_modules():
+    modules = dict(model.named_modules())
+    for name, module in modules.items():
         if isinstance(module, torch.jit.ScriptModule):
             raise ValueError(f"{name or 'the model'} was scripted, which hides its layers; take it as it was before")
         copies[id(module)] = object.__new__(type(module))
-    for module in model.modules():
-        attributes = {name: _copied(value, copies) for name, value in vars(module).items()}
+    for module in modules.values():
+        attributes = vars(copies[id(module)])
+        for name, value in vars(module).items():
+            attributes[name] = value if type(value) in PLAIN else _copied(value, copies)
         for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
             for key in [key for key, hook in attributes[hooks].items() if not _is_torchs(hook)]:
                 del attributes[hooks][key]
-        vars(copies[id(module)]).update(attributes)
     return copies[id(model)], copies
 
 
 def _copied(value, copies: dict[int, object]):
-    if value is None or isinstance(value, bool | int | float | str):  # first, as most are
+    if type(value) in PLAIN:
         return value
     if id(value) in copies:
         return copies[id(value)]
-    if isinstance(value, Tensor):
+    if isinstance(value, dict):  # a module has a dozen, most of them empty
+        copy = value.copy()
+        for key, part in value.items():
+            copy[key] = _copied(part, copies)
+    elif isinstance(value, Tensor):
         copy = value.detach().clone().requires_grad_(value.requires_grad and value.is_leaf)
     elif isinstance(value, MethodType):  # self.activation = self.relu6
         return MethodType(value.__func__, _copied(value.__self__, copies))
-    elif isinstance(value, dict):
-        copy = value.copy()
-        if copy:  # its parts, in place of those of the learner's model
-            copy.update((key, _copied(part, copies)) for key, part in value.items())
     elif type(value) in (list, set, tuple):
         copy = type(value)(_copied(part, copies) for part in value)
     else:

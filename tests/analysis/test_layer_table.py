@@ -352,6 +352,44 @@ def test_a_layer_under_two_names_keeps_its_weights(fails):
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
+def test_modules_that_share_an_empty_dict_share_it_in_the_copy_and_not_with_the_learners_model():
+    class Shares(nn.Module):
+        def __init__(self, seen):
+            super().__init__()
+            self.seen = seen
+
+        def forward(self, x):
+            x = self.seen.setdefault("x", x[:, :, 1:])
+            return x + 1
+
+    seen = {}
+    model = nn.Sequential(Shares(seen), Shares(seen))
+    assert [row.output_shape for row in layer_table(model, (1, 8, 8)).rows] == [(1, 1, 7, 8)] * 2
+    assert seen == {}
+    assert model[0].seen is model[1].seen is seen
+
+
+def test_a_weight_that_evaluation_mode_puts_in_place_of_another_is_counted():
+    class Folds(nn.Conv2d):
+        def train(self, mode=True):
+            self.weight = nn.Parameter(self.weight[:, :1])
+            return super().train(mode)
+
+        def forward(self, x):
+            return super().forward(x[:, :1])
+
+    table = layer_table(model := Folds(3, 4, 3), (3, 8, 8))
+    assert (table.parameters, table.rows[0].parameters, len(table.rows)) == (4 * 9 + 4, 4 * 9 + 4, 1)
+    assert model.weight.shape[1] == 3
+
+
+def test_a_buffer_that_hangs_in_two_modules_is_counted_once():
+    one, other = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+    other.running_mean = one.running_mean
+    rows = layer_table(nn.Sequential(one, other, nn.BatchNorm2d(3)), (3, 8, 8)).rows
+    assert [(row.parameters, row.buffers) for row in rows] == [(6, 7), (6, 4), (6, 7)]
+
+
 def test_a_layer_that_forward_makes_is_asked_to_be_made_before():
     class Late(nn.Module):
         def forward(self, x):

@@ -177,6 +177,40 @@ def test_the_table_shows_the_same_field():
     assert table["c5"].receptive_field == (32, 32), "the whole image with its border"
 
 
+class Gated(nn.Module):
+    """Every number is multiplied by one that comes from the whole image."""
+
+    def forward(self, x):
+        return x * x.mean((2, 3), keepdim=True)
+
+
+@pytest.mark.parametrize(
+    "same", [nn.Identity(), nn.ReLU(inplace=True), nn.Unflatten(1, (4,)), lambda x: x.view(x.shape)]
+)
+def test_what_leaves_every_number_in_its_place_changes_no_field(same):
+    class Same(nn.Module):
+        def forward(self, x):
+            return same(x)
+
+    convs = [nn.Conv2d(3, 4, 3, 2), Gated(), Same(), nn.Conv2d(4, 2, 3, 2)]
+    shown, plain = (
+        layer_table(nn.Sequential(*layers), (3, 33, 33)).rows[-1] for layers in (convs, [*convs[:2], convs[3]])
+    )
+    assert (shown.receptive_field, shown.jump) == (plain.receptive_field, plain.jump)
+    assert shown.jump == (4, 4)
+
+
+def test_a_square_that_is_transposed_has_the_shape_that_it_had_and_other_numbers():
+    class Transposes(nn.Module):
+        def forward(self, x):
+            return x.transpose(2, 3)
+
+    tall = [nn.Conv2d(1, 1, (3, 1), padding=(1, 0)) for _ in range(2)]
+    model = nn.Sequential(tall[0], Transposes(), tall[1])
+    assert_the_gradient_agrees(model, "2", (9, 9), channels=1)
+    assert layer_table(model, (1, 9, 9)).rows[-1].receptive_field == (3, 3)
+
+
 def test_what_the_arithmetic_does_not_know_has_no_size():
     class Unknown(nn.Module):
         def __init__(self):

@@ -11,7 +11,7 @@ from math import prod
 import pandas as pd
 from torch import Tensor, nn
 
-from cnnviz.analysis.pixel_fields import Field, pixel_fields, window
+from cnnviz.analysis.pixel_fields import Field, Window, pixel_fields, window
 from cnnviz.analysis.trace import InputSize, Run, Trace, as_inputs, no_collection, trace
 
 KB, KiB, MB, MiB = 10**3, 2**10, 10**6, 2**20  # bytes; 4 a float32
@@ -230,7 +230,7 @@ def _row(run: Run, own: list[Tensor], sees: dict[int, Field | None]) -> LayerRow
         output_shapes=tuple(tuple(tensor.shape) for tensor in run.outputs),
         kernel_size=slides and slides.kernel_size,
         stride=slides and slides.stride,
-        padding=slides and _padding(run),
+        padding=slides and _padding(run, slides),
         dilation=slides and slides.dilation,
         groups=slides and slides.groups,
         **_counts(own),
@@ -261,12 +261,11 @@ def _counts(own: list[Tensor]) -> dict[str, int]:
     return {"parameters": sum(trained), "buffers": sum(tensor.numel() for tensor in own) - sum(trained)}
 
 
-def _padding(run: Run) -> tuple:
+def _padding(run: Run, slides: Window) -> tuple:
     """Return what the layer's window and its functions of padding add to each side of each axis."""
-    slides = [found for call in run.calls if (found := window(call))]
-    amounts = [list(pair) for pair in slides[0].padding]
+    amounts = [list(pair) for pair in slides.padding]
     for call in run.calls:
-        if call.name == "pad" and call.output is not None:
+        if call.name == "pad" and call.made:
             pads = call.kwargs.get("pad", call.args[1] if len(call.args) > 1 else ())
             for pair, (before, after) in zip(reversed(amounts), zip(pads[::2], pads[1::2], strict=True), strict=False):
                 pair[0] += before
