@@ -42,7 +42,7 @@ picture: $(READY)       ## the moving picture of the README
 	$(BIN)/python -c "from cnnviz.figures.convolution import readme_picture as p; p().save('data/samples/convolution.gif')"
 
 requirements: $(READY)  ## compile the pins from pyproject.toml, for every platform
-	$(BIN)/python -m uv pip compile --upgrade --universal --python-version 3.11 --extra test --extra mp4 \
+	$(BIN)/python -m uv pip compile --upgrade --universal --python-version 3.11 --extra test --extra mp4 --extra parallel \
 		--no-header --no-annotate --quiet --output-file requirements.txt pyproject.toml
 
 test-oldest: $(OLDEST_READY)    ## unit tests with the oldest version of every package that pyproject.toml allows

@@ -6,6 +6,9 @@ there next time.
 """
 
 import argparse
+import contextlib
+import io
+import os
 import sys
 import time
 from pathlib import Path
@@ -22,9 +25,23 @@ from cnnviz.training.results import Results
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run missing cells; return the exit status: 0, or 1 where data is missing or damaged, 2 where full needs a GPU."""
+    """Run missing cells; return the exit status: 0, or 1 where data is missing or damaged, 2 where full needs a GPU.
+
+    Under `accelerate launch` all processes train each cell together, and the first of them speaks and writes.
+    """
     options = _parse(arguments)
-    device = as_device(options.device)
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        return _run(options, as_device(options.device), None)
+    from accelerate import Accelerator  # slow to import, and only several processes need it
+
+    accelerator = Accelerator(cpu=options.device == "cpu")
+    with contextlib.nullcontext() if accelerator.is_main_process else contextlib.redirect_stdout(io.StringIO()):
+        status = _run(options, accelerator.device, accelerator)
+    accelerator.end_training()
+    return status
+
+
+def _run(options, device: torch.device, accelerator) -> int:
     print(f"Device: {device.type} ({hardware(device)}).")
     if options.scale == "full" and device.type == "cpu" and options.device is None:
         print(
@@ -39,15 +56,16 @@ def main(arguments: list[str] | None = None) -> int:
     absent = False
     for cell in missing:
         try:
-            run = _start(cell, device)
+            run = _start(cell, device, accelerator)
         except (DatasetNotFoundError, ValueError) as error:  # no file, or a damaged one
             print(f"Left out {cell.name}: {error}")
             absent = True
             continue
-        if not _finish(cell, run, results, deadline):
+        if not _finish(cell, run, results, deadline, accelerator):
             print(f"Time is up; the same command goes on from here. {run.describe()}")
             break
-        print(f"{run.records[-1].describe()} Wrote {results.add(cell, run)}.")
+        if not accelerator or accelerator.is_main_process:
+            print(f"{run.records[-1].describe()} Wrote {results.add(cell, run)}.")
     return 1 if absent else 0
 
 
@@ -62,30 +80,43 @@ def _parse(arguments):
     return parser.parse_args(arguments)
 
 
-def _start(cell: Cell, device: torch.device) -> Run:
+def _start(cell: Cell, device: torch.device, accelerator=None) -> Run:
     """Return the run of a cell, its weights drawn from its seed."""
     data = load_dataset(cell.dataset).subset(cell.train_limit, cell.test_limit)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(cell.seed)
         model = cell.build(data.num_classes, data.image_shape[0])
-    return fit(model, data, cell.recipe, device=device, seed=cell.seed, keep_filters=(), signals=cell.signals)
+    return fit(
+        model, data, cell.recipe, device=device, seed=cell.seed, keep_filters=(), signals=cell.signals,
+        accelerator=accelerator,
+    )  # fmt: skip
 
 
-def _finish(cell: Cell, run: Run, results: Results, deadline: float) -> bool:
+def _finish(cell: Cell, run: Run, results: Results, deadline: float, accelerator=None) -> bool:
     """Train to the end, a checkpoint an epoch; return False where the next epoch would end after `deadline`."""
     if results.load_checkpoint(cell, run):
         print(f"{cell.name} goes on. {run.describe()}")
     longest = max((record.seconds for record in run.records), default=0.0)
-    with tqdm(total=cell.recipe.epochs, initial=max(0, len(run.records) - 1), desc=cell.name, unit="epoch") as bar:
+    first = not accelerator or accelerator.is_main_process
+    begun = max(0, len(run.records) - 1)
+    if accelerator:
+        accelerator.wait_for_everyone()  # all have read the checkpoint before the first process writes the next
+    with tqdm(total=cell.recipe.epochs, initial=begun, desc=cell.name, unit="epoch", disable=not first) as bar:
         while len(run.records) <= cell.recipe.epochs:
-            if time.monotonic() + longest > deadline:
+            if _any(time.monotonic() + longest > deadline, run.device, accelerator):
                 return False
             record = next(run)
-            results.save_checkpoint(cell, run)
+            if first:
+                results.save_checkpoint(cell, run)
             longest = max(longest, record.seconds)
             bar.update(min(1, record.epoch))
             bar.set_postfix(test_error=f"{record.test_error:.2%}")
     return True
+
+
+def _any(here: bool, device: torch.device, accelerator) -> bool:
+    """Return whether it is so in any process: clocks differ, and all must do the same."""
+    return bool(accelerator.reduce(torch.tensor(here, device=device).int(), "sum")) if accelerator else here
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from cnnviz.training.device import as_device, has_bf16
 from cnnviz.training.recipe import Recipe
 
 MOST_WEIGHTS = 20_000  # of a layer whose filters are kept at every epoch unless the caller chooses
+FAR = 1_000_000_007  # between the seeds of the processes that train one network together
 PROBE = 64  # training images on which the signals are measured
 
 
@@ -69,6 +70,7 @@ def fit(
     keep_filters: Sequence[str] | None = None,
     signals: bool = True,
     compile: bool = False,
+    accelerator=None,
 ) -> "Run":
     """Return a run, an iterator that trains `model` one epoch for each record that is taken from it.
 
@@ -86,6 +88,9 @@ def fit(
         keep_filters: convolution layers whose filters each record keeps; by default all of at most 20,000 weights.
         signals: measure the health of every layer at the end of each epoch, on 64 training images.
         compile: train a program that torch.compile makes of the model: minutes to make, faster on a GPU.
+        accelerator: `accelerate.Accelerator()` in each of several processes that call `fit` alike: every batch is
+            shared out, gradients are summed; all make the steps, and give the records, that one process would, but
+            for dropout and the statistics of batch normalisation, which are those of the shares.
 
     Raises:
         TypeError, ValueError: before training, where model and data do not fit, or a layer or device does not exist.
@@ -95,7 +100,17 @@ def fit(
         raise TypeError(f"fit takes a model, an ImageSet and a Recipe; data and recipe are {given}")
     for labels in (data.y_train, data.y_test):
         check_fit(model, data.normalise(data.x_test[:1]), labels, len(labels))
-    return Run(model, data, recipe, as_device(device), seed, _layers_to_keep(model, keep_filters), signals, compile)
+    return Run(
+        model,
+        data,
+        recipe,
+        as_device(device),
+        seed,
+        _layers_to_keep(model, keep_filters),
+        signals,
+        compile,
+        accelerator,
+    )
 
 
 class Run(Iterator[EpochRecord]):
@@ -105,7 +120,7 @@ class Run(Iterator[EpochRecord]):
     resumes there, and on a processor ends with the weights that it would have had without the interruption.
     """
 
-    def __init__(self, model, data, recipe, device, seed, layers, signals, compile):
+    def __init__(self, model, data, recipe, device, seed, layers, signals, compile, accelerator):
         self.model, self.data, self.recipe, self.device, self.seed = model.to(device), data, recipe, device, seed
         self.note = data.note  # what must be said wherever the records are shown
         self.on_batch: Callable[[int, int], None] | None = None  # called with batches done and batches of this epoch
@@ -114,7 +129,9 @@ class Run(Iterator[EpochRecord]):
         self._loss, self._test_loss = recipe.loss_function(), replace(recipe, label_smoothing=0.0).loss_function()
         self._bf16 = recipe.precision == "bf16" and has_bf16(device)
         self._parts = 1  # of a batch; more where the device's memory is too small for a whole one
-        self._batches = Batches(data, recipe, device)
+        self._accelerator = accelerator
+        self._process = accelerator.process_index if accelerator else 0
+        self._batches = Batches(data, recipe, device, self._process, accelerator.num_processes if accelerator else 1)
         self._x_test, self._y_test = data.normalise(data.x_test.to(device)), data.y_test.to(device)
         self._optimizer = recipe.build_optimizer(model)
         self._stopping = self._midway = False
@@ -142,7 +159,7 @@ class Run(Iterator[EpochRecord]):
         self._midway = True
         try:
             with (
-                _own_random_numbers(self._epoch_seed(epoch), self.device),
+                _own_random_numbers(self._epoch_seed(epoch) + FAR * self._process, self.device),
                 _channels_last(self.model, self.device),
                 torch.enable_grad(),
             ):
@@ -207,10 +224,12 @@ class Run(Iterator[EpochRecord]):
         losses = [record.train_loss for record in self._checkpoint["records"][1:]]
         self._optimizer.zero_grad()  # the learner may have called backward() before
         with _training_mode(self.model):
-            for done, (images, labels) in enumerate(self._batches.epoch(self._epoch_seed(epoch)), 1):
+            shares = zip(self._batches.epoch(self._epoch_seed(epoch)), self._batches.sizes, strict=True)
+            for done, ((images, labels), size) in enumerate(shares, 1):
                 for group in self._optimizer.param_groups:
                     group["lr"] = self.recipe.lr_at(epoch - 1 + (done - 0.5) / total, losses)
-                batch_loss, batch_wrong = self._backward(images, labels)
+                batch_loss, batch_wrong = self._backward(images, labels, size)
+                self._sum_gradients()
                 if self.recipe.clip_norm:
                     nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
                 watched = self._wants_signals and done == (total + 1) // 2  # where the record's lr is
@@ -221,19 +240,33 @@ class Run(Iterator[EpochRecord]):
                     self._ratios = update_ratios(self.model, before)
                 loss_sum += batch_loss
                 wrong += batch_wrong
-                seen += len(labels)
+                seen += size
                 if self.on_batch:
                     self.on_batch(done, total)
                 if self._stopping and done < total:
                     return None
+        loss_sum, wrong = self._sum([loss_sum, wrong])
         return loss_sum.item() / seen, wrong.item() / seen
 
-    def _backward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Leave the gradient of the batch's mean loss in the parameters; return sum of losses and number of errors."""
+    def _sum(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Return the sums over all processes."""
+        return self._accelerator.reduce(tensors, "sum") if self._accelerator else tensors
+
+    def _sum_gradients(self) -> None:
+        parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
+        for parameter, total in zip(parameters, self._sum([one.grad for one in parameters]), strict=True):
+            parameter.grad = total
+
+    def _backward(self, images: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Leave this share of the gradient of the mean loss of a batch of `size` images in the parameters.
+
+        Returns:
+            sum of the losses and number of errors of the share.
+        """
         while True:
             try:
                 pairs = zip(images.chunk(self._parts), labels.chunk(self._parts), strict=True)
-                results = [self._backward_part(*pair, len(labels)) for pair in pairs]
+                results = [self._backward_part(*pair, size) for pair in pairs]
                 return tuple(map(sum, zip(*results, strict=True)))
             except torch.OutOfMemoryError:
                 if self._parts >= len(labels):
