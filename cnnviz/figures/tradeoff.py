@@ -1,14 +1,23 @@
 """Accuracy against mult-adds, one circle a network, its area the parameters."""
 
 import math
+from itertools import pairwise
 
 import plotly.graph_objects as go
 
-from cnnviz.analysis.tradeoff import Network, Tradeoff
+from cnnviz.analysis.tradeoff import FAMILIES, Network, Tradeoff
 from cnnviz.figures.style import FONT_SIZE, GREY, SERIES, TEMPLATE
 
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "pentagon", "cross")  # equal areas at equal sizes, nearly
-WIDTH, HEIGHT, LARGEST = 900, 540, 50  # pixels: the picture as labels are laid out for it, and its largest mark
+SYMBOLS = {  # and their areas, in squares of half the size that plotly is given
+    "circle": math.pi,
+    "square": 4.0,
+    "diamond": 3.38,
+    "triangle-up": 1.73,
+    "pentagon": 2.38,
+    "hexagon": 2.6,
+}
+WIDTH, HEIGHT, LARGEST = 900, 540, 60  # pixels: the picture as names are laid out for it, and its largest circle
+TICKS = [digit * 10.0**power for power in range(5, 12) for digit in (1, 2, 5)]
 PLACES = {  # of a label: where its box begins, in its own widths and heights and in radii of the mark
     "middle right": (0.0, -0.5, 1, 0),
     "middle left": (-1.0, -0.5, -1, 0),
@@ -34,19 +43,23 @@ def plot_tradeoff(tradeoff: Tradeoff) -> go.Figure:
     if not networks:
         raise ValueError("there are no networks to draw")
     most = max(one.parameters for one in networks)
-    places = _label_places(networks, most)
-    front = tradeoff.front
+    kinds = list(dict.fromkeys([*FAMILIES.values(), *(one.family for one in networks)]))  # alike in every picture
+    symbols = {kind: list(SYMBOLS)[index % len(SYMBOLS)] for index, kind in enumerate(kinds)}
+    colours = {kind: SERIES[index % len(SERIES)] for index, kind in enumerate(kinds)}
+    sizes = {one: one.parameters * math.pi / SYMBOLS[symbols[one.family]] for one in networks}
+    places = _name_places(tradeoff, {one: LARGEST / 2 * math.sqrt(size / most) for one, size in sizes.items()})
     figure = go.Figure()
     figure.add_trace(
         go.Scatter(
-            x=[one.mult_adds for one in front],
-            y=[one.accuracy for one in front],
+            x=[one.mult_adds for one in tradeoff.front],
+            y=[one.accuracy for one in tradeoff.front],
             mode="lines",
             line={"color": GREY, "dash": "dot"},
+            hoverinfo="skip",
             name="beaten by none",
         )
     )
-    for index, family in enumerate(dict.fromkeys(one.family for one in networks)):
+    for family in dict.fromkeys(one.family for one in networks):
         members = [one for one in networks if one.family == family]
         figure.add_trace(
             go.Scatter(
@@ -59,20 +72,21 @@ def plot_tradeoff(tradeoff: Tradeoff) -> go.Figure:
                 mode="markers+text",
                 name=family,
                 marker={
-                    "size": [one.parameters for one in members],
+                    "size": [sizes[one] for one in members],
                     "sizemode": "area",
-                    "sizeref": most / LARGEST**2,
+                    "sizeref": 2 * most / LARGEST**2,
                     "sizemin": 3,
-                    "color": SERIES[index % len(SERIES)],
-                    "symbol": SYMBOLS[index % len(SYMBOLS)],
+                    "color": colours[family],
+                    "symbol": symbols[family],
                     "opacity": 0.7,
                     "line": {"width": 1, "color": "white"},
                 },
             )
         )
     (left, right), (low, high) = _ranges(networks)
-    title = f"mult-adds of one image (the area of a mark: parameters; the largest has {most / 1e6:.1f} million)"
-    figure.update_xaxes(type="log", range=[left, right], title=title, dtick="D2" if right - left < 2.5 else 1)
+    title = f"million mult-adds of one image (area of a mark: parameters; the largest has {most / 1e6:.1f} million)"
+    words = [f"{tick / 1e6:,g}" for tick in TICKS]
+    figure.update_xaxes(type="log", range=[left, right], title=title, tickvals=TICKS, ticktext=words)
     figure.update_yaxes(range=[low, high], title=f"{tradeoff.measure}, percent")
     figure.update_layout(
         template=TEMPLATE,
@@ -98,27 +112,41 @@ def _ranges(networks: tuple[Network, ...]) -> tuple[tuple[float, float], tuple[f
     return (min(x) - 0.15 * wide, max(x) + 0.2 * wide), (min(y) - 0.12 * tall, max(y) + 0.12 * tall)
 
 
-def _label_places(networks: tuple[Network, ...], most: int) -> dict[Network, str]:
+def _name_places(tradeoff: Tradeoff, radii: dict[Network, float]) -> dict[Network, str]:
     """Return a place for each name that has one, the large marks first, in pixels of a picture of usual size."""
-    (left, right), (low, high) = _ranges(networks)
-    marks = {}
-    for one in networks:
+    (left, right), (low, high) = _ranges(tradeoff.networks)
+
+    def pixels(one: Network) -> tuple[float, float]:
         x = (math.log10(one.mult_adds) - left) / (right - left) * WIDTH * 0.9
-        y = (one.accuracy - low) / (high - low) * HEIGHT * 0.75
-        marks[one] = (x, y, LARGEST / 2 * math.sqrt(one.parameters / most))
-    taken = [(x - r, y - r, x + r, y + r) for x, y, r in marks.values()]
+        return x, (one.accuracy - low) / (high - low) * HEIGHT * 0.75
+
+    marks = {one: _box(*pixels(one), radius) for one, radius in radii.items()}
+    taken = [*marks.values(), *_along(list(map(pixels, tradeoff.front)))]
     places = {}
-    for one, (x, y, radius) in sorted(marks.items(), key=lambda item: -item[1][2]):
+    for one in sorted(radii, key=radii.get, reverse=True):
+        (x, y), radius = pixels(one), radii[one]
         wide, tall = 0.62 * FONT_SIZE * len(one.name), 1.3 * FONT_SIZE
-        own = (x - radius, y - radius, x + radius, y + radius)
         for place, (widths, heights, right_of, above) in PLACES.items():
             begin = x + widths * wide + right_of * radius, y + heights * tall + above * radius
             box = (*begin, begin[0] + wide, begin[1] + tall)
-            if not any(_overlap(box, other) for other in taken if other != own) and box[0] > 0:
+            if box[0] > 0 and not any(_overlap(box, other) for other in taken if other != marks[one]):
                 taken.append(box)
                 places[one] = place
                 break
     return places
+
+
+def _box(x: float, y: float, radius: float) -> tuple[float, float, float, float]:
+    return x - radius, y - radius, x + radius, y + radius
+
+
+def _along(points: list[tuple[float, float]], steps: int = 20) -> list[tuple[float, float, float, float]]:
+    """Return small boxes along a line, without its ends, which are marks."""
+    return [
+        _box(x + (to_x - x) * step / steps, y + (to_y - y) * step / steps, 2)
+        for (x, y), (to_x, to_y) in pairwise(points)
+        for step in range(1, steps)
+    ]
 
 
 def _overlap(one: tuple, other: tuple) -> bool:

@@ -2,6 +2,7 @@ import pytest
 
 from cnnviz.analysis.tradeoff import Network, Tradeoff
 from cnnviz.figures import plot_tradeoff
+from cnnviz.figures.tradeoff import LARGEST, SYMBOLS
 
 
 def point(name, mult_adds, accuracy, parameters=10, family="plain"):
@@ -25,8 +26,15 @@ def test_marks_stand_at_their_numbers_and_families_differ_in_more_than_colour():
 def test_areas_are_parameters_on_one_scale():
     _, plain, separable = plot_tradeoff(THREE).data
     assert list(plain.marker.size) == [10, 40]
+    assert separable.marker.size[0] == pytest.approx(10 * SYMBOLS["circle"] / SYMBOLS[separable.marker.symbol])
     assert plain.marker.sizemode == separable.marker.sizemode == "area"
-    assert plain.marker.sizeref == separable.marker.sizeref == 40 / 50**2
+    assert plain.marker.sizeref == separable.marker.sizeref == 2 * 40 / LARGEST**2
+
+
+def test_a_family_looks_the_same_in_every_picture():
+    _, _, separable = plot_tradeoff(THREE).data
+    _, alone = plot_tradeoff(Tradeoff((point("c", 1_000, 60, family="separable"),))).data
+    assert (separable.marker.symbol, separable.marker.color) == (alone.marker.symbol, alone.marker.color)
 
 
 def test_every_network_says_its_numbers_and_source_under_the_pointer():
