@@ -10,6 +10,7 @@ wrong and the first case that shows it.
 - ``ch05`` LeNet: shapes and parameters of its layers, its first block, the whole network, the error rate
 - ``ch06`` training well: normalising, hinge loss, first weights, update / weight, dropout, naming what is wrong
 - ``ch07`` AlexNet: counting two groups, response normalisation, two towers, top-k error, networks that answer together
+- ``ch08`` VGG: the share of a stack, two filters as one, counting a network, a stage, how signals shrink
 - ``ch09`` network in network: a stage and its parameters, a perceptron at every pixel, two heads, class maps
 - ``ch10`` GoogLeNet: counting modules, naive modules in a row, the module 3a, the loss with heads, 1 x n and n x 1
 - ``ch11`` ResNet: layers of a name, the weight of the identity, shortcut A, counting a block, a block V2

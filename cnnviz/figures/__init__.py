@@ -9,6 +9,7 @@ from cnnviz.figures.learning_curves import plot_learning_curves
 from cnnviz.figures.montage import montage, png
 from cnnviz.figures.photo import plot_landscape, plot_photos
 from cnnviz.figures.receptive_field import plot_receptive_field
+from cnnviz.figures.signals import plot_signals
 from cnnviz.figures.tradeoff import plot_tradeoff
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "plot_learning_curves",
     "plot_photos",
     "plot_receptive_field",
+    "plot_signals",
     "plot_tradeoff",
     "png",
 ]

@@ -649,6 +649,47 @@ named = {
 }
 
 
+def stack_share(size):
+    layers = (size - 1) // 2
+    return layers * 3 * 3 / (size * size)
+
+
+def joined_kernel(first, second):
+    k, m = len(first), len(second)
+    joined = torch.zeros(k + m - 1, k + m - 1)
+    for i in range(m):
+        for j in range(m):
+            joined[i : i + k, j : j + k] += second[i, j] * first
+    return joined
+
+
+def vgg_parameters(convolutions, maps, size, units):
+    total, before = 0, 3
+    for number, after in zip(convolutions, maps, strict=True):
+        for _ in range(number):
+            total += after * (9 * before + 1)
+            before = after
+    total += units * (size * size * before + 1)
+    total += units * (units + 1)
+    return total + 1000 * (units + 1)
+
+
+vgg_stage = nn.Sequential(
+    nn.Conv2d(8, 16, kernel_size=3, padding=1),
+    nn.ReLU(),
+    nn.Conv2d(16, 16, kernel_size=3, padding=1),
+    nn.ReLU(),
+    nn.MaxPool2d(2),
+)
+
+
+def signal_factor(fan_ins, deviation):
+    factor = 1
+    for fan_in in fan_ins:
+        factor = factor * fan_in * deviation**2 / 2
+    return factor
+
+
 CHAPTERS = {
     "ch01": ["grey", "box_kernel", "filter_image", "edge_magnitude", "replicate_border"],
     "ch02": [
@@ -691,6 +732,7 @@ CHAPTERS = {
     "ch19": ["keras_count", "best_within", "front", "deviations"],
     "ch09": ["mlpconv_parameters", "pixel_mlp", "mlpconv", "heads", "class_map"],
     "ch11": ["resnet_depth", "identity_weight", "padding_shortcut", "block_parameters", "preactivation_block"],
+    "ch08": ["stack_share", "joined_kernel", "vgg_parameters", "vgg_stage", "signal_factor"],
 }
 
 STARTERS = {
@@ -896,6 +938,11 @@ mlpconv = OneStage()""",
 
 
 preactivation_block = PreactivationBlock()""",
+    "stack_share": "def stack_share(size):\n    return ...",
+    "joined_kernel": "def joined_kernel(first, second):\n    return ...",
+    "vgg_parameters": "def vgg_parameters(convolutions, maps, size, units):\n    return ...",
+    "vgg_stage": "vgg_stage = ...  # nn.Sequential",
+    "signal_factor": "def signal_factor(fan_ins, deviation):\n    return ...",
 }
 
 HINTS = {
@@ -1079,6 +1126,17 @@ HINTS = {
         "pair, and the third where a projection is needed."
     ),
     "preactivation_block": "Keep maps as it came. inner goes through bn1, ReLU, conv1, bn2, ReLU, conv2; then add.",
+    "stack_share": "How many 3x3 layers see 7 pixels? Each after the first sees 2 more. Each has 9 weights.",
+    "joined_kernel": (
+        "Start with zeros, k + m - 1 high and wide. Each of the m * m weights of the second adds the whole first "
+        "filter, times that weight, at its own place."
+    ),
+    "vgg_parameters": (
+        "Keep the number of maps that the next layer reads. The first linear layer reads size * size * maps numbers, "
+        "the second as many as there are units."
+    ),
+    "vgg_stage": "Five layers in nn.Sequential: a convolution that pads and a ReLU, twice, then the pooling.",
+    "signal_factor": "A layer multiplies by fan-in * deviation squared, its ReLU by a half. Multiply over the layers.",
 }
 
 

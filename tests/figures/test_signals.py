@@ -1,0 +1,32 @@
+from types import SimpleNamespace
+
+import pytest
+
+from cnnviz.figures import plot_signals
+
+SOUND = SimpleNamespace(layers=("a", "b"), activation_std=(1.0, 0.5), gradient_std=(0.1, 0.2))
+DEAD = SimpleNamespace(layers=("a", "b"), activation_std=(0.01, 0.0), gradient_std=(float("nan"), 0.2))
+
+
+def test_every_layer_has_its_place_and_every_network_a_line_of_its_own():
+    sound, dead = plot_signals({"sound": SOUND, "dead": DEAD}).data
+    assert (list(sound.x), list(sound.y), list(sound.text)) == ([1, 2], [1.0, 0.5], ["a", "b"])
+    assert (sound.name, dead.name) == ("sound", "dead")
+    assert (sound.line.color, sound.line.dash, sound.marker.symbol) != (
+        dead.line.color, dead.line.dash, dead.marker.symbol,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("quantity", "drawn"), [("activation_std", (0.01, None)), ("gradient_std", (None, 0.2))])
+def test_what_has_no_place_on_a_logarithmic_axis_is_a_gap(quantity, drawn):
+    assert plot_signals({"dead": DEAD}, quantity).data[0].y == drawn
+
+
+def test_it_says_its_numbers():
+    text = plot_signals({"sound": SOUND}).layout.meta
+    assert text == "Deviation of the activations, from the first layer to the last: sound 1 to 0.5."
+
+
+def test_another_quantity_is_refused():
+    with pytest.raises(ValueError, match=r"quantity \(='silent'\) must be one of activation_std, "):
+        plot_signals({}, "silent")
