@@ -102,7 +102,7 @@ def experiment(name: str, group: str = "", scale: str | None = None) -> Experime
         scale: full or reduced; None: full where anything of it is measured, else reduced.
 
     Raises:
-        ValueError: there is no such scale, or results but none of this group; the message lists what there is.
+        ValueError: there is no such scale, or all results and none of this group; the message lists what there is.
     """
     if scale not in (None, *SCALES):
         raise ValueError(f"scale (={scale!r}) must be one of {', '.join(SCALES)}, or None")
@@ -111,7 +111,8 @@ def experiment(name: str, group: str = "", scale: str | None = None) -> Experime
         if cells:
             break
     groups = dict.fromkeys(cell.get("group", "") for cell in cells)
-    if cells and group not in groups:
+    partial = bool(cells) and len(cells) < cells[0]["cells_planned"]
+    if cells and group not in groups and not (group and partial):  # its cells may be among those still to come
         raise ValueError(f"group (={group!r}) must be one of {', '.join(map(repr, groups))}")
     names = dict.fromkeys(label(cell) for cell in cells if cell.get("group", "") == group)
     variants = {

@@ -79,6 +79,14 @@ def test_groups_are_kept_apart_and_another_one_is_refused(store):
         experiment("trial")
 
 
+def test_a_group_of_which_nothing_is_measured_yet_says_so(store):
+    store("reduced", cell("a", 0, [0.9, 0.5], "one"))
+    assert "not measured yet" in experiment("trial", "two").describe()
+    store("reduced", *[cell("a", seed, [0.9, 0.5], "one") for seed in range(6)])
+    with pytest.raises(ValueError, match=r"group \(='two'\) must be one of 'one'"):
+        experiment("trial", "two")
+
+
 def test_a_cell_without_a_variant_is_called_by_its_model(store):
     store("reduced", cell("", 0, [0.9, 0.5], model="resnet20"))
     assert list(experiment("trial").variants) == ["resnet20"]
