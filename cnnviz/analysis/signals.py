@@ -97,8 +97,11 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
 
 def update_ratios(model: nn.Module, before: dict[str, Tensor]) -> dict[str, float]:
     """Return, for each layer, the length of the change of its weight since `before`, over the length of that."""
-    steps = [(model.get_submodule(name).weight.detach() - old).norm() / old.norm().clamp(min=1e-12) for name, old in before.items()]
-    return dict(zip(before, torch.stack(steps).tolist(), strict=True))
+    ratios = []
+    for name, old in before.items():
+        step = model.get_submodule(name).weight.detach() - old
+        ratios.append(step.norm() / old.norm().clamp(min=1e-12))  # weights of 0 have no length
+    return dict(zip(before, torch.stack(ratios).tolist(), strict=True))
 
 
 def _has_filters(module: nn.Module) -> bool:
