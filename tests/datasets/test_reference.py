@@ -29,8 +29,8 @@ def test_an_unknown_model_or_quantity_lists_what_there_is():
 def test_measured_chooses_by_keys(tmp_path, monkeypatch):
     monkeypatch.setattr(reference, "RESULTS", tmp_path)
     rows = [{"model": "a", "seed": 0}, {"model": "a", "seed": 1}, {"model": "b", "seed": 0}]
-    (tmp_path / "lenet-full.json").write_text(json.dumps({"seeds_planned": 2, "cells": rows}))
-    cells = [row | {"seeds_planned": 2} for row in rows]
+    (tmp_path / "lenet-full.json").write_text(json.dumps({"cells_planned": 4, "seeds_planned": 2, "cells": rows}))
+    cells = [row | {"cells_planned": 4, "seeds_planned": 2} for row in rows]
     assert measured("lenet") == cells
     assert measured("lenet", model="a", seed=1) == [cells[1]]
     assert measured("lenet", scale="reduced") == []

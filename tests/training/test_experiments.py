@@ -105,10 +105,10 @@ def test_interrupted_anywhere_it_goes_on_to_the_same_table(run_command, monkeypa
 def test_a_partial_table_says_how_many_cells_were_planned(run_command, monkeypatch, tmp_path):
     start = command._start
 
-    def interrupted(cell, device):
+    def interrupted(cell, *given):
         if cell.seed == 1:
             raise KeyboardInterrupt
-        return start(cell, device)
+        return start(cell, *given)
 
     monkeypatch.setattr(command, "_start", interrupted)
     with pytest.raises(KeyboardInterrupt):
