@@ -1,8 +1,9 @@
-"""Key press to changed pixels: the explorers beside a picture redrawn by matplotlib in an Output.
+"""Key press to changed pixels: an explorer beside a picture redrawn by matplotlib in an Output.
 
-All stand on one page of a real JupyterLab, and arrow keys move a slider of each. The clock starts at the time stamp of
-the key's event and stops when the frame that shows the change has been laid out and painted. One more slider stands
-there that only clears one pixel: what it needs is JupyterLab's, the browser's and the machine's part of the time.
+Each explorer has a page of a real JupyterLab to itself and these two, and arrow keys move a slider of each. The clock
+starts at the time stamp of the key's event and stops when the frame that shows the change has been laid out and
+painted. One more slider stands there that only clears one pixel: what it needs is JupyterLab's, the browser's and the
+machine's part of the time.
 """
 
 import statistics
@@ -111,40 +112,46 @@ CLOCK = """() => {
 
 
 def measure() -> list[Row]:
-    """Press arrow keys on all sliders in turns; return two rows for each explorer, and one beside matplotlib."""
-    sliders = {"matplotlib": ".widget-slider .noUi-handle", "bare": ".bare"}
-    for number, (explorer, slider) in enumerate(EXPLORERS.items()):
-        sliders[explorer.partition("(")[0]] = f".cnnviz >> nth={number} >> input[name={slider}]"
-    times = {name: [] for name in sliders}
+    """Press arrow keys on the sliders of a page by turns, a page for each explorer; return its rows."""
     with tempfile.TemporaryDirectory() as folder, JupyterLab(Path(folder)) as lab, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=find_chromium(),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        page = _open(lab, browser, Path(folder) / "slider.ipynb")
-        for _ in range(PASSES):
-            for name, slider in sliders.items():
-                times[name] += _press(page, slider)
+        rows = [
+            row
+            for explorer, slider in EXPLORERS.items()
+            for row in _rows(lab, browser, Path(folder) / f"{explorer.partition('(')[0]}.ipynb", explorer, slider)
+        ]
         browser.close()
+    return rows
+
+
+def _rows(lab: JupyterLab, browser, path: Path, explorer: str, slider: str) -> list[Row]:
+    """Median and 95 % of one explorer beside the bare slider, and the explorer beside matplotlib."""
+    sliders = {"ours": f".cnnviz input[name={slider}]", "bare": ".bare", "matplotlib": ".widget-slider .noUi-handle"}
+    times = {name: [] for name in sliders}
+    page = _open(lab, browser, path, explorer)
+    for _ in range(PASSES):
+        for name, selector in sliders.items():
+            times[name] += _press(page, selector)
+    page.close()
     middle = {name: statistics.median(found) for name, found in times.items()}
     late = {name: statistics.quantiles(found, n=20)[-1] for name, found in times.items()}
     rows = []
-    for name in list(sliders)[2:]:
-        for what, found, limit in (("median", middle, 10), ("95 %", late, 33)):
-            ours, bare = found[name], found["bare"]
-            row = Row(
-                f"key to pixels, {name}, {what}", ours, bare, "ms", bare / ours, f"at most {limit} ms", ours <= limit
-            )
-            rows.append(row)
-    ours, theirs = middle["ConvolutionExplorer"], middle["matplotlib"]
-    what = "ConvolutionExplorer beside matplotlib in an Output"
+    for what, found, limit in (("median", middle, 10), ("95 %", late, 33)):
+        ours, bare = found["ours"], found["bare"]
+        name = f"key to pixels, {path.stem}, {what}"
+        rows.append(Row(name, ours, bare, "ms", bare / ours, f"at most {limit} ms", ours <= limit))
+    ours, theirs = middle["ours"], middle["matplotlib"]
+    what = f"{path.stem} beside matplotlib in an Output"
     return [*rows, Row(what, ours, theirs, "ms", theirs / ours, "8 times", theirs / ours >= 8)]
 
 
-def _open(lab: JupyterLab, browser, path: Path):
+def _open(lab: JupyterLab, browser, path: Path, explorer: str):
     """Run the cells in JupyterLab and start the clock on what each of them draws."""
-    explorers = [f"from cnnviz.widgets import *\n{explorer}" for explorer in EXPLORERS]
-    cells = [nbformat.v4.new_code_cell(source) for source in (*explorers, REDRAWN, BARE)]
+    cells = [f"from cnnviz.widgets import *\n{explorer}", REDRAWN, BARE]
+    cells = [nbformat.v4.new_code_cell(source) for source in cells]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     notebook = lab.open(browser, path.name)
     if not notebook.run_all():
