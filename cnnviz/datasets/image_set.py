@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -89,6 +90,18 @@ class ImageSet:
         said = [f"{len(few):,} of {len(all_):,} {part} images" for few, all_, part in parts if len(few) < len(all_)]
         note = "; ".join(filter(None, [self.note, *said]))
         return replace(self, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, note=note)
+
+    def halved(self) -> "ImageSet":
+        """Return the set with images of half the height and width: each pixel the mean of 2 x 2, rounded.
+
+        A last odd row or column is left out. A quarter of the pixels costs about a quarter of the time.
+        """
+        height, width = (side // 2 for side in self.image_shape[1:])
+        if 0 in (height, width):
+            raise ValueError(f"images of {self.image_shape[1]} x {self.image_shape[2]} pixels cannot be halved")
+        x_train, x_test = (F.avg_pool2d(images.float(), 2).round().byte() for images in (self.x_train, self.x_test))
+        note = "; ".join(filter(None, [self.note, f"images halved to {height} x {width} pixels"]))
+        return replace(self, x_train=x_train, x_test=x_test, note=note)
 
     def describe(self) -> str:
         """Say in a sentence or two what the set holds."""

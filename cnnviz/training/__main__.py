@@ -25,7 +25,7 @@ from cnnviz.training.results import Results
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run missing cells; return the exit status: 0, or 1 where data is missing or damaged, 2 where full needs a GPU.
+    """Run missing cells; return 0, or 1 where data or a checkpoint cannot be used, 2 where full needs a GPU.
 
     Under `accelerate launch` all processes train each cell together, and the first of them speaks and writes.
     """
@@ -57,10 +57,13 @@ def _run(options, device: torch.device, accelerator) -> int:
     for cell in missing:
         try:
             run = _start(cell, device, accelerator)
-        except (DatasetNotFoundError, ValueError) as error:  # no file, or a damaged one
+            resumed = results.load_checkpoint(cell, run)
+        except (DatasetNotFoundError, ValueError) as error:  # no file of the data, a damaged one, a foreign checkpoint
             print(f"Left out {cell.name}: {error}")
             absent = True
             continue
+        if resumed:
+            print(f"{cell.name} goes on. {run.describe()}")
         if not _finish(cell, run, results, deadline, accelerator):
             print(f"Time is up; the same command goes on from here. {run.describe()}")
             break
@@ -94,8 +97,6 @@ def _start(cell: Cell, device: torch.device, accelerator=None) -> Run:
 
 def _finish(cell: Cell, run: Run, results: Results, deadline: float, accelerator=None) -> bool:
     """Train to the end, a checkpoint an epoch; return False where the next epoch would end after `deadline`."""
-    if results.load_checkpoint(cell, run):
-        print(f"{cell.name} goes on. {run.describe()}")
     longest = max((record.seconds for record in run.records), default=0.0)
     first = not accelerator or accelerator.is_main_process
     begun = max(0, len(run.records) - 1)

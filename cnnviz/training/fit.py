@@ -127,7 +127,7 @@ class Run(Iterator[EpochRecord]):
         self._layers, self._wants_signals, self._ratios = layers, signals, {}
         self._network = torch.compile(self.model) if compile else self.model
         self._loss, self._test_loss = recipe.loss_function(), replace(recipe, label_smoothing=0.0).loss_function()
-        self._bf16 = recipe.precision == "bf16" and has_bf16(device)
+        self.precision = recipe.precision if has_bf16(device) else "float32"  # of multiplications
         self._parts = 1  # of a batch; more where the device's memory is too small for a whole one
         self._accelerator = accelerator
         self._process = accelerator.process_index if accelerator else 0
@@ -279,7 +279,7 @@ class Run(Iterator[EpochRecord]):
             )
 
     def _backward_part(self, images: Tensor, labels: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             outputs = self._network(images)
         losses, total = self._losses(outputs, labels)
         (total / batch_size).backward()

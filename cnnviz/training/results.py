@@ -46,18 +46,24 @@ class Results:
             torch.save({"of": _identity(cell, run), "run": run.state_dict()}, partial)
 
     def load_checkpoint(self, cell: Cell, run: Run) -> bool:
-        """Take `run` to where this cell was left, if it was, on the same hardware; return whether it was."""
+        """Take `run` to where this cell was left, if it was; return whether it was.
+
+        Raises:
+            ValueError: what lies there cannot be read, or is of another plan, processor or torch. It stays as it is.
+        """
         path = self._checkpoint(cell)
         if not path.exists():
             return False
+        ours = _identity(cell, run)
         try:
             saved = torch.load(path, map_location=run.device, weights_only=True)
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-            print(f"{path} cannot be read ({str(error).splitlines()[0]}); {cell.name} begins anew.")
-            return False
-        if saved["of"] != _identity(cell, run):
-            return False
-        run.load_state_dict(saved["run"])
+            state, theirs = saved["run"], dict(saved["of"])
+        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is no checkpoint ({_first_line(error)}). {_MOVE_IT}") from None
+        differs = [f"{key} {theirs.get(key)!r}, here {ours[key]!r}" for key in ours if theirs.get(key) != ours[key]]
+        if differs:
+            raise ValueError(f"{path} is the checkpoint of another run: {'; '.join(differs)}. {_MOVE_IT}")
+        run.load_state_dict(state)
         return True
 
     def _table(self, cell: Cell) -> Path:
@@ -69,6 +75,13 @@ class Results:
     def _rows(self, cell: Cell) -> list[dict]:
         path = self._table(cell)
         return json.loads(path.read_text("utf-8"))["cells"] if path.exists() else []
+
+
+_MOVE_IT = "It was left as it is; move or delete it, and the cell begins anew."
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def is_of(row: dict, cell: Cell) -> bool:
@@ -87,6 +100,7 @@ def _row(cell: Cell, run: Run) -> dict:
     records = [_plain(record) for record in run.records]
     return _identity(cell, run) | {
         "device": run.device.type,
+        "precision": run.precision,  # what was used; the recipe has what was wished
         "date": datetime.now(UTC).date().isoformat(),
         "parameters": sum(parameter.numel() for parameter in run.model.parameters()),
         "train_images": len(run.data.x_train),

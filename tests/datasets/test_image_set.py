@@ -107,6 +107,24 @@ def test_subset_of_more_than_there_is_is_refused(count):
         image_set().subset(train=count)
 
 
+def test_a_halved_image_has_the_rounded_means_of_2_by_2_pixels_and_the_note_says_its_size():
+    data = image_set(note="drawn")
+    half = data.halved()
+    assert half.image_shape == (3, 2, 2)  # the fifth column is left out
+    pixels = data.x_train.numpy().astype(float)
+    means = np.rint(pixels[..., :4].reshape(6, 3, 2, 2, 2, 2).mean((3, 5)))
+    np.testing.assert_array_equal(half.x_train, means)
+    assert half.x_test.shape == (2, 3, 2, 2)
+    assert half.note == "drawn; images halved to 2 x 2 pixels"
+    torch.testing.assert_close(half.y_train, data.y_train)
+
+
+def test_an_image_of_one_row_cannot_be_halved():
+    thin = torch.zeros(2, 3, 1, 5, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="images of 1 x 5 pixels cannot be halved"):
+        image_set(x_train=thin, y_train=torch.tensor([0, 1]), x_test=thin).halved()
+
+
 def test_description_has_the_numbers_and_the_note():
     text = repr(image_set(note="drawn by hand"))
     assert "tiny: 6 training and 2 test images of 3 x 4 x 5 in 3 classes (a, b, c)" in text

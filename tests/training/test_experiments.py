@@ -151,14 +151,21 @@ def test_a_damaged_file_leaves_its_cells_out_and_says_so(run_command, monkeypatc
     assert "Left out tiny-quick-lenet5-digits-0: digits.npz is not a data set" in capsys.readouterr().out
 
 
-def test_a_broken_checkpoint_is_said_and_begins_anew(run_command, tmp_path, capsys):
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / f"{TABLE[0].name}.pt").write_bytes(b"not a checkpoint")
-    assert len(run_command()[1]["cells"]) == 2
-    assert "cannot be read" in capsys.readouterr().out
+@pytest.mark.parametrize("content", [b"not a checkpoint", b"", {"weights": torch.ones(2)}, torch.ones(2)])
+def test_a_broken_checkpoint_is_named_left_alone_and_other_cells_run(run_command, tmp_path, capsys, content):
+    path = tmp_path / "checkpoints" / f"{TABLE[0].name}.pt"
+    path.parent.mkdir()
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    before = path.read_bytes()
+    status, table = run_command()
+    assert (status, [cell["seed"] for cell in table["cells"]]) == (1, [TABLE[1].seed])
+    said = capsys.readouterr().out
+    assert f"Left out {TABLE[0].name}: {path} is no checkpoint (" in said
+    assert "move or delete it" in said
+    assert path.read_bytes() == before
 
 
-def test_a_checkpoint_of_other_hardware_is_not_continued(tmp_path, monkeypatch):
+def test_a_checkpoint_of_other_hardware_is_named_and_left_alone(tmp_path, monkeypatch):
     results, cell = Results(tmp_path, tmp_path), TABLE[0]
     run = command._start(cell, torch.device("cpu"))
     next(run), next(run)
@@ -167,7 +174,12 @@ def test_a_checkpoint_of_other_hardware_is_not_continued(tmp_path, monkeypatch):
     assert results.load_checkpoint(cell, again)
     assert len(again.records) == 2
     monkeypatch.setattr("cnnviz.training.results.hardware", lambda device: "another machine")
-    assert not results.load_checkpoint(cell, command._start(cell, torch.device("cpu")))
+    before = (tmp_path / f"{cell.name}.pt").read_bytes()
+    fresh = command._start(cell, torch.device("cpu"))
+    with pytest.raises(ValueError, match=r"the checkpoint of another run: hardware .*, here 'another machine'"):
+        results.load_checkpoint(cell, fresh)
+    assert fresh.records == []
+    assert (tmp_path / f"{cell.name}.pt").read_bytes() == before
 
 
 def test_a_loss_that_is_not_finite_is_null_in_the_table(run_command, monkeypatch):
