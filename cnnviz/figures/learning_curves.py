@@ -11,7 +11,7 @@ from cnnviz.figures.style import FONT_SIZE, GREY, SERIES, TEMPLATE
 
 QUANTITIES = {"error": ("error, percent of the images", 100), "loss": ("loss, cross-entropy in nats", 1)}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")  # a run has a colour and a symbol of its own
-TICKS = [digit * 10.0**power for power in range(-5, 3) for digit in (1, 2, 5)]
+TICKS = ((1, 2, 5), range(1, 10), [half / 2 for half in range(2, 20)], [tenth / 10 for tenth in range(10, 100)])
 
 
 def plot_learning_curves(
@@ -73,7 +73,8 @@ def plot_learning_curves(
             bgcolor="rgba(255, 255, 255, 0.8)",
         )
     title, _ = QUANTITIES[quantity]
-    figure.update_yaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
+    ticks = _ticks([y for trace in figure.data for y in trace.y if y])
+    figure.update_yaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
     figure.update_yaxes(title=title, col=1)
     figure.update_xaxes(title="epoch", rangemode="tozero")
     figure.update_layout(
@@ -115,6 +116,15 @@ def _drawable(value: float | None, unit: float) -> float | None:
 
 def _wrap(text: str) -> str:
     return "<br>".join(textwrap.wrap(text, 42))
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """Return numbers for a logarithmic axis: as round as they can be with three of them between the values."""
+    for digits in TICKS:
+        ticks = [round(digit * 10.0**power, 10) for power in range(-5, 3) for digit in digits]
+        if values and sum(min(values) <= tick <= max(values) for tick in ticks) >= 3:
+            break
+    return ticks
 
 
 def _describe(panels: list, quantity: str, published: Mapping[str, float]) -> str:

@@ -69,3 +69,12 @@ def test_an_unknown_quantity_and_no_records_are_refused():
     for nothing in ([], {}, {"mine": []}):
         with pytest.raises(ValueError, match="there are no records to draw; train first"):
             plot_learning_curves(nothing)
+
+
+@pytest.mark.parametrize("errors", [(0.95, 0.6), (0.9, 0.001), (0.7, 0.64), (0.66, 0.62), (0.9,)])
+def test_every_range_of_values_has_ticks_and_not_too_many(errors):
+    figure = plot_learning_curves(records(*errors))
+    shown = [y for trace in figure.data for y in trace.y]
+    inside = [tick for tick in figure.layout.yaxis.tickvals if min(shown) <= tick <= max(shown)]
+    assert 1 <= len(inside) <= 12
+    assert len(inside) >= 3 or len(errors) == 1
