@@ -107,6 +107,7 @@ def _differences(cell: dict, model: str, dataset: str, done: dict[str, float | N
     return tuple(
         [f"{cell['dataset']} instead of {dataset}"] * (cell["dataset"] != dataset)
         + [f"{cell['model']} instead of {model}"] * (cell["model"] != model)
+        + [f"width {width:g} instead of 1" for width in [cell.get("options", {}).get("width", 1)] if width != 1]
         + [
             f"{here[part]:,} instead of {value:,.0f} {part}"
             for part, value in done.items()

@@ -46,31 +46,35 @@ def plot_experiment(
     figure = make_subplots(
         cols=len(panels), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=[title for title, _ in panels]
     )
+    names = list(dict.fromkeys([*experiment.variants, *(ours or {})]))  # a name looks the same in both panels
     for column, (_, curves) in enumerate(panels, 1):
-        for index, (name, values) in enumerate(curves.items()):
-            for trace in _curves(name, unit * values, index, group=f"{column} {name}"):
+        for name, values in curves.items():
+            for trace in _curves(name, unit * values, names.index(name)):
                 figure.add_trace(trace, row=1, col=column)
+    named = set()
+    for trace in figure.data:
+        trace.showlegend = trace.mode == "lines" and trace.fill is None and trace.name not in named
+        named.add(trace.name)
     figure.update_annotations(font_size=FONT_SIZE)
     figure.update_xaxes(title="epoch", rangemode="tozero")
     figure.update_yaxes(title=QUANTITIES[quantity], col=1)
-    entries = sum(len(curves) for _, curves in panels)
     figure.update_layout(
         template=TEMPLATE,
         font_size=FONT_SIZE,
-        height=420 + 22 * entries,
-        margin={"t": 40, "b": 70 + 22 * entries},
+        height=420 + 22 * len(names),
+        margin={"t": 40, "b": 70 + 22 * len(names)},
         legend={"orientation": "v", "y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left"},
         meta=_describe(panels, quantity, unit, experiment),
     )
     return figure
 
 
-def _curves(name: str, values: np.ndarray, index: int, group: str) -> list[go.Scatter]:
+def _curves(name: str, values: np.ndarray, index: int) -> list[go.Scatter]:
     """Return the mean of values [seeds, epochs + 1], and the band around it where there are several seeds."""
     colour, dash = SERIES[index % len(SERIES)], DASHES[index % len(DASHES)]
     epochs = np.arange(values.shape[1])
     line = go.Scatter(
-        x=epochs, y=values.mean(0), name=name, mode="lines", line={"color": colour, "dash": dash}, legendgroup=group
+        x=epochs, y=values.mean(0), name=name, mode="lines", line={"color": colour, "dash": dash}, legendgroup=name
     )
     if len(values) == 1:
         return [line]
@@ -82,8 +86,7 @@ def _curves(name: str, values: np.ndarray, index: int, group: str) -> list[go.Sc
         opacity=0.2,
         line={"width": 0},
         hoverinfo="skip",
-        showlegend=False,
-        legendgroup=group,
+        legendgroup=name,
     )
     return [band, line]
 

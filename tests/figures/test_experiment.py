@@ -55,6 +55,17 @@ def test_every_line_has_a_colour_and_a_dash_of_its_own():
     assert len({trace.line.color for trace in found}) == len({trace.line.dash for trace in found}) == 3
 
 
+def test_a_name_has_one_look_in_both_panels_and_one_place_in_the_legend():
+    records = [SimpleNamespace(test_error=error) for error in (0.9, 0.6)]
+    figure = plot_experiment(measured(a=TWO, b=TWO), ours={"mine": records, "b": records})
+    looks = [
+        (trace.line.color, trace.line.dash) for trace in figure.data if trace.mode == "lines" and trace.name == "b"
+    ]
+    assert len(looks) == 2
+    assert len(set(looks)) == 1
+    assert sorted(trace.name for trace in figure.data if trace.showlegend) == ["a", "b", "mine"]
+
+
 def test_it_says_its_numbers():
     text = plot_experiment(measured(plain=TWO)).layout.meta
     assert "committed, reduced, seeds: 2 of 3: plain 20 after epoch 2." in text
