@@ -13,6 +13,7 @@ RISE = 1.5  # times the first loss that the mean loss of an epoch may have
 DEAD = 0.5  # fraction of a layer's filters that may rest
 STILL = 1e-5  # update / weight below which weights stand still; 1e-3 is healthy (Karpathy's rule, chapter 06)
 CHANCE = 0.05  # difference between an error and that of guessing that chance can make
+LUCK = 0.95  # of the first loss: a network that has more left after three epochs has guessed its errors
 GAP = (0.25, 5.0)  # overfitting: the test error is so much larger than the training error, and so many times
 
 
@@ -160,9 +161,12 @@ def _chance(records, trained, lr) -> Diagnosis | None:
     last = trained[-1]
     chance = 1 - 1 / last.num_classes
     learned = last.train_error < chance - CHANCE
-    if learned and last.test_error < chance - CHANCE:
+    late = last.signals and last.epoch >= 3
+    # Errors of a whole class are right or wrong together, so a guess can be lucky by more than CHANCE; a loss cannot.
+    lucky = late and last.train_loss > LUCK * records[0].train_loss
+    if learned and last.test_error < chance - CHANCE and not lucky:
         return None
-    if learned or (last.signals and last.epoch >= 3):
+    if learned or late:
         seen = f"training error {last.train_error:.0%}, test error {last.test_error:.0%}, guessing {chance:.0%}"
         return Diagnosis(
             "labels do not fit",

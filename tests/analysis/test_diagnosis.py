@@ -108,3 +108,11 @@ def test_small_steps_at_the_end_of_a_schedule_are_no_fault():
 def test_layers_that_are_not_trained_are_not_dead():
     frozen = replace(SOUND, silent=(math.nan, math.nan, 0.0))
     assert told([BEGIN, record(1, signals=frozen)]) == []
+
+
+@pytest.mark.parametrize(("loss", "expected"), [(2.25, ["labels do not fit"]), (1.9, [])])
+def test_errors_below_guessing_are_luck_where_the_loss_has_hardly_fallen_in_three_epochs(loss, expected):
+    records = [record(0, 0.9, 2.3, signals=SOUND)]
+    records += [record(epoch, 0.84, loss, test_error=0.84, signals=SOUND) for epoch in (1, 2, 3)]
+    assert [one.name for one in diagnoses(records)] == expected
+    assert diagnoses(records[:3]) == ()
