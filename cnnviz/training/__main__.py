@@ -42,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options, device: torch.device, accelerator) -> int:
-    print(f"Device: {device.type} ({hardware(device)}).")
+    shared = f", {accelerator.num_processes} processes" if accelerator else ""
+    print(f"Device: {device.type} ({hardware(device)}){shared}.")
     if options.scale == "full" and device.type == "cpu" and options.device is None:
         print(
             "No GPU here, and the full experiments are meant for one: nothing was run. --device cpu runs them anyway."

@@ -97,11 +97,13 @@ def test_killed_at_random_moments_it_ends_with_the_same_numbers(alone, tmp_path)
 
 
 def test_two_processes_end_with_the_losses_of_one(script, alone, tmp_path):
-    shared_out = ["--cpu", "--num_processes", "2", "--num_machines", "1", "--main_process_port", "0"]
+    # --cpu would launch a single process; without a GPU, --multi_gpu launches two that compute on the processor.
+    shared_out = ["--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--main_process_port", "0"]
     plain = ["--mixed_precision", "no", "--dynamo_backend", "no"]
     launch = [sys.executable, "-m", "accelerate.commands.launch", *shared_out, *plain, script]
     done = subprocess.run(launch, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+    assert ", 2 processes" in done.stdout
     assert done.stdout.count("Wrote ") == 1  # one of them speaks and writes
     together = read(tmp_path)
     assert len(together) == len(alone) == RECIPE.epochs + 1
