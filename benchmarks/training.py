@@ -20,8 +20,8 @@ TARGET = 2.5
 ROUNDS = 5
 IMAGES = 12_800  # a round of each; 100 batches
 RECIPE = Recipe(epochs=ROUNDS, batch_size=128, lr=0.01, crop_padding=2)
-RESNET = replace(RECIPES["he2015_cifar"], epochs=12, precision="bf16")
-RESNET_IMAGES = 1_280  # ten batches a round
+RESNET = replace(RECIPES["he2015_cifar"], epochs=6, precision="bf16")
+RESNET_IMAGES = 3_840  # thirty batches a round
 
 
 class Pictures(Dataset):
