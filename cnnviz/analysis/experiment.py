@@ -44,6 +44,7 @@ class Experiment:
     scale: str  # full or reduced
     variants: dict[str, Variant]  # in the order of the plan; without those that are not measured yet
     planned: tuple[int, int]  # cells and seeds of the whole experiment
+    missing: int = 0  # cells of the whole experiment that have no result yet
 
     def describe(self) -> str:
         """Say scale, provenance, and the errors of every variant."""
@@ -58,12 +59,13 @@ class Experiment:
 
     @property
     def provenance(self) -> str:
-        """Data, images, epochs, hardware and date."""
+        """Data, images, epochs, hardware and date, and that it is a part where cells are missing."""
         cells = [cell for one in self.variants.values() for cell in one.cells]
         first, hardware = cells[0], sorted({cell["hardware"] for cell in cells})
+        part = f"; partial: {self.missing} of {self.planned[0]} cells are not measured yet" if self.missing else ""
         return (
             f"{first['dataset']}, {first['train_images']:,} training images, {first['recipe']['epochs']} epochs, "
-            f"{', '.join(hardware)}, {max(cell['date'] for cell in cells)}"
+            f"{', '.join(hardware)}, {max(cell['date'] for cell in cells)}{part}"
         )
 
     @property
@@ -119,7 +121,8 @@ def experiment(name: str, group: str = "", scale: str | None = None) -> Experime
         name: tuple(cell for cell in cells if (label(cell), cell.get("group", "")) == (name, group)) for name in names
     }
     planned = (cells[0]["cells_planned"], cells[0]["seeds_planned"]) if cells else (0, 0)
-    return Experiment(name, group, one, {name: Variant(name, found) for name, found in variants.items()}, planned)
+    found = {name: Variant(name, cells) for name, cells in variants.items()}
+    return Experiment(name, group, one, found, planned, missing=planned[0] - len(cells))
 
 
 def label(cell: dict) -> str:

@@ -39,7 +39,8 @@ def plot_experiment(
         panels.append(("your runs", runs))
     if experiment.variants:
         seeds = {len(one.cells) for one in experiment.variants.values()}
-        words = f"committed, {experiment.scale}, seeds: {'-'.join(map(str, sorted(seeds)))} of {experiment.planned[1]}"
+        scale = f"{experiment.scale}, partial" if experiment.missing else experiment.scale
+        words = f"committed, {scale}, seeds: {'-'.join(map(str, sorted(seeds)))} of {experiment.planned[1]}"
         panels.append((words, {name: one.curve(quantity) for name, one in experiment.variants.items()}))
     if not panels:
         raise ValueError(f"nothing to draw: {experiment.describe()}")

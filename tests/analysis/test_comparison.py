@@ -26,10 +26,11 @@ def test_the_gap_is_ours_less_the_papers_in_points():
 
 
 def test_every_difference_from_the_paper_is_named():
-    quick = cell(0.03, train_images=8_000, recipe={"epochs": 4})
+    quick = cell(0.03, train_images=8_000, recipe={"epochs": 4}, options={"width": 0.5})
     (one,) = comparison("lenet5_1998", "mnist", {"your run": [quick]}).measurements
     assert one.differences == (
         "lenet5 instead of lenet5_1998",
+        "width 0.5 instead of 1",
         "8,000 instead of 60,000 training images",
         "4 instead of 20 passes",
     )

@@ -7,6 +7,7 @@ import pytest
 
 from cnnviz.analysis import experiment
 from cnnviz.datasets import reference
+from cnnviz.figures import plot_experiment
 
 
 def cell(variant, seed, errors, group="", model="lenet5"):
@@ -49,7 +50,10 @@ def test_variants_hold_their_seeds_in_the_order_of_the_table(store):
 def test_it_says_numbers_with_their_range_and_how_many_seeds_are_measured(store):
     store("reduced", *CELLS)
     text = experiment("trial").describe()
-    assert "trial, reduced scale, digits, 1,000 training images, 1 epochs, a processor, 2026-01-02." in text
+    assert (
+        "trial, reduced scale, digits, 1,000 training images, 1 epochs, a processor, 2026-01-02; partial: 3 of 6"
+        in text
+    )
     assert "plain: training error 45.0 % (40.0 to 50.0), test error 55.0 % (50.0 to 60.0) (seeds: 2 of 3)." in text
     assert "residual: training error 30.0 %, test error 40.0 % (seeds: 1 of 3)." in text
     table = experiment("trial")._repr_markdown_()
@@ -102,3 +106,15 @@ def test_a_loss_that_is_not_finite_is_nan(store):
 def test_another_scale_is_refused():
     with pytest.raises(ValueError, match=r"scale \(='quick'\) must be one of full, reduced"):
         experiment("lenet", scale="quick")
+
+
+@pytest.mark.parametrize(("count", "words"), [(3, "; partial: 3 of 6 cells are not measured yet"), (6, "2026-01-03")])
+def test_a_table_with_missing_cells_says_that_it_is_a_part(store, count, words):
+    cells = [cell(name, seed, [0.9, 0.5]) for seed in range(3) for name in ("plain", "residual")]
+    store("reduced", *cells[:count])
+    found = experiment("trial")
+    assert found.missing == 6 - count
+    assert found.provenance.endswith(words)
+    assert found.provenance in found._repr_markdown_()
+    title = plot_experiment(found).layout.annotations[0].text
+    assert ("partial" in title) == (count < 6)

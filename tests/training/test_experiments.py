@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import asdict, replace
+from importlib import import_module
 from itertools import groupby
 
 import pytest
@@ -126,11 +127,18 @@ def test_without_time_nothing_is_begun_and_with_it_everything_ends(run_command, 
 
 
 def test_full_needs_a_gpu_unless_told_otherwise(run_command, monkeypatch, capsys):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(import_module("cnnviz.training.device"), "best_device", lambda: torch.device("cpu"))
     assert run_command(scale="full") == (2, None)
     assert "--device cpu runs them anyway" in capsys.readouterr().out
     assert run_command("--device", "cpu", scale="full")[0] == 0
+
+
+@pytest.mark.parametrize(("has", "used"), [(True, "bf16"), (False, "float32")])
+def test_a_result_says_in_which_precision_it_was_computed(run_command, monkeypatch, has, used):
+    monkeypatch.setattr(import_module("cnnviz.training.fit"), "has_bf16", lambda device: has)
+    monkeypatch.setitem(globals(), "TABLE", [replace(TABLE[0], recipe=replace(RECIPE, precision="bf16"))])
+    [cell] = run_command()[1]["cells"]
+    assert (cell["recipe"]["precision"], cell["precision"]) == ("bf16", used)
 
 
 def test_missing_data_leaves_its_cells_out_and_says_so(run_command, monkeypatch, capsys):
