@@ -1,6 +1,6 @@
 """The one training loop, its recipes, and the device it runs on."""
 
-from cnnviz.training.device import best_device, profile
+from cnnviz.analysis.device import best_device, profile
 from cnnviz.training.fit import EpochRecord, Run, fit
 from cnnviz.training.recipe import Recipe
 from cnnviz.training.recipes import RECIPES

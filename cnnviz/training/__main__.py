@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from cnnviz.analysis.device import as_device, best_device, hardware
 from cnnviz.datasets import DatasetNotFoundError, load_dataset
 from cnnviz.datasets.reference import RESULTS
-from cnnviz.training.device import as_device, best_device, hardware
 from cnnviz.training.experiments import EXPERIMENTS, SCALES, Cell, cells
 from cnnviz.training.fit import Run, fit
 from cnnviz.training.results import Results
@@ -110,6 +110,8 @@ def _finish(cell: Cell, run: Run, results: Results, deadline: float, accelerator
             record = next(run)
             if first:
                 results.save_checkpoint(cell, run)
+                if cell.surface:
+                    results.save_weights(cell, run)
             longest = max(longest, record.seconds)
             bar.update(min(1, record.epoch))
             bar.set_postfix(test_error=f"{record.test_error:.2%}")

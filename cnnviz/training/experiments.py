@@ -33,6 +33,7 @@ class Cell:
     group: str = ""  # cells of one group are compared with each other
     options: Mapping = field(default_factory=dict)  # of the model
     signals: bool = False  # whether the table keeps the signals of every layer
+    surface: Mapping = field(default_factory=dict)  # points, images, seeds: slices of the loss, once it is trained
 
     @property
     def name(self) -> str:
@@ -233,6 +234,36 @@ def convolution_kinds(scale: str) -> list[Cell]:
     return _table("convolution_kinds", scale, rows, _one_cycle(scale))
 
 
+def loss_surfaces(scale: str) -> list[Cell]:
+    """ResNets and plain networks that fit their training images as well as they can, for slices of their loss.
+
+    The recipe is that of Li et al. (Visualizing the loss landscape of neural nets, NeurIPS 2018, section 5), with a
+    tenth of the step size for the deeper plain network, which fails with theirs. Reduced has fewer images, each as it
+    is: then 60 passes, at most twenty minutes a network on one processor core, are enough to fit them. The last
+    network differs from the first in its batch alone.
+    """
+    epochs, images, tests = {"quick": (2, 500, 500), "reduced": (60, 5_000, 2_000), "full": (300, None, None)}[scale]
+    points, shown = {"quick": (5, 100), "reduced": (31, 1_000), "full": (51, 10_000)}[scale]
+    recipe = Recipe(
+        epochs=epochs, batch_size=128, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.0005, schedule="step",
+        steps=((1 / 2, 0.1), (3 / 4, 0.01), (11 / 12, 0.001)), precision="bf16",
+    )  # fmt: skip
+    if scale == "full":
+        recipe = replace(recipe, crop_padding=4, flip=0.5)
+    surface = {"points": points, "images": shown, "seeds": [0, 1, 2]}
+    networks = {
+        "resnet20": recipe,
+        "plain20": recipe,
+        "resnet56": recipe,
+        "plain56": replace(recipe, lr=0.01),
+        "resnet20, large batch": replace(recipe, batch_size=1280),
+    }
+    return [
+        Cell("loss_surfaces", scale, name.split(",")[0], "cifar10", one, 0, images, tests, name, surface=surface)
+        for name, one in networks.items()
+    ]
+
+
 EXPERIMENTS = {
     "lenet": lenet,
     "degradation": degradation,
@@ -241,6 +272,7 @@ EXPERIMENTS = {
     "convolution_kinds": convolution_kinds,
     "decisions": decisions,
     "equal_budget": equal_budget,
+    "loss_surfaces": loss_surfaces,
 }
 
 

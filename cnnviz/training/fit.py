@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from cnnviz.analysis.device import as_device, has_bf16
 from cnnviz.analysis.evaluate import Evaluation, check_fit, evaluate
 from cnnviz.analysis.filters import is_convolution
 from cnnviz.analysis.hooks import same_random_numbers_after
 from cnnviz.analysis.signals import Signals, signals, update_ratios, weights_of
 from cnnviz.datasets import ImageSet
 from cnnviz.training.batches import Batches
-from cnnviz.training.device import as_device, has_bf16
 from cnnviz.training.recipe import Recipe
 
 MOST_WEIGHTS = 20_000  # of a layer whose filters are kept at every epoch unless the caller chooses

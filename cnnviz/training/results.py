@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from cnnviz.analysis.device import hardware
 from cnnviz.files import whole_file
-from cnnviz.training.device import hardware
 from cnnviz.training.experiments import Cell, cells
 from cnnviz.training.fit import EpochRecord, Run
 from cnnviz.training.recipe import Recipe
@@ -65,6 +65,15 @@ class Results:
             raise ValueError(f"{path} is the checkpoint of another run: {'; '.join(differs)}. {_MOVE_IT}")
         run.load_state_dict(state)
         return True
+
+    def save_weights(self, cell: Cell, run: Run) -> None:
+        """Keep the weights of a network after its last whole epoch: a point of the path that its training takes."""
+        self._path_of(cell).mkdir(parents=True, exist_ok=True)
+        with whole_file(self._path_of(cell) / f"epoch-{len(run.records) - 1:03}.pt") as partial:
+            torch.save({"of": _identity(cell, run), "weights": run.model.state_dict()}, partial)
+
+    def _path_of(self, cell: Cell) -> Path:
+        return self.checkpoints / f"{cell.name}-path"
 
     def _table(self, cell: Cell) -> Path:
         return self.folder / f"{cell.experiment}-{cell.scale}.json"

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from cnnviz.training.device import hardware, profile
+from cnnviz.analysis.device import hardware, profile
 from cnnviz.training.fit import Run
 
 

@@ -127,7 +127,7 @@ def test_without_time_nothing_is_begun_and_with_it_everything_ends(run_command, 
 
 
 def test_full_needs_a_gpu_unless_told_otherwise(run_command, monkeypatch, capsys):
-    monkeypatch.setattr(import_module("cnnviz.training.device"), "best_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(import_module("cnnviz.analysis.device"), "best_device", lambda: torch.device("cpu"))
     assert run_command(scale="full") == (2, None)
     assert "--device cpu runs them anyway" in capsys.readouterr().out
     assert run_command("--device", "cpu", scale="full")[0] == 0

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from cnnviz.analysis.device import as_device, hardware
 from cnnviz.training import best_device, profile
-from cnnviz.training.device import as_device, hardware
 
 
 def pretend(monkeypatch, cuda, mps):

@@ -1,0 +1,218 @@
+"""A network at the points of a line or plane through its weights: moved there and evaluated, many times and fast.
+
+The learner's network is never moved: a copy is. Batch normalisation that is frozen multiplies each channel by a number
+and adds another; where a convolution stands straight before it, both are multiplied into the convolution's weights and
+directions once, and it is gone from every point.
+"""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from cnnviz.analysis.directions import Direction
+from cnnviz.analysis.evaluate import check_fit, check_images, device_of
+from cnnviz.analysis.hooks import check_module
+from cnnviz.analysis.losses import Loss, loss_function
+from cnnviz.analysis.trace import trace
+
+BN = ("frozen", "batch")
+DTYPES = (torch.float32, torch.bfloat16, torch.float64)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+SMALL = 0.1  # a mean loss below this is computed again in float32 where bf16 was asked for
+SHOWN = 12  # images whose prediction is kept at every point
+
+
+class Slice:
+    """A copy of a network that goes to any point of the line or plane which `directions` span from its weights.
+
+    Args:
+        model: any module that takes images [N, C, H, W] and returns logits [N, num_classes].
+        images, labels: float32 [N, C, H, W], normalised, and int64 [N]; the same at every point.
+        directions: of the axes; names of parameters or buffers -> tensors. What none of them names stays in place.
+        bn: "frozen": batch normalisation keeps the statistics of the centre. "batch": it takes those of each batch.
+        dtype: of the arithmetic; bfloat16 multiplies in bf16 and adds up in float32.
+        batch_size: images at a time, in batches of equal size but for one image.
+        loss: of each image, from logits and labels; cross-entropy by default.
+        fold: whether to multiply frozen batch normalisation into convolutions, where that is exact.
+
+    Raises:
+        TypeError, ValueError: model, images, labels, directions or options do not fit; the message says what does.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        directions: Sequence[Direction],
+        *,
+        bn: str = "frozen",
+        dtype: torch.dtype = torch.float32,
+        batch_size: int = 64,
+        loss: Loss | None = None,
+        fold: bool = True,
+    ):
+        check_module(model)
+        check_images(images)
+        if bn not in BN:
+            raise ValueError(f"bn (={bn!r}) must be one of {', '.join(map(repr, BN))}")
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype (={dtype}) must be one of {', '.join(map(str, DTYPES))}")
+        if batch_size < 1:
+            raise ValueError(f"batch_size (={batch_size}) must be at least 1")
+        for number, direction in enumerate(directions, 1):
+            _check_direction(model, direction, f"direction {number}")
+        self.device, self.bf16 = device_of(model), dtype == torch.bfloat16
+        exact = torch.float32 if self.bf16 else dtype
+        network = _copied(model).to(exact).eval().requires_grad_(False)
+        check_fit(network, images[:1].to(exact), labels, len(images))
+        self._steps = [{name: step.to(self.device, exact) for name, step in one.items()} for one in directions]
+        self.folded = _fold(network, images[:1].to(exact), self._steps) if fold and bn == "frozen" else ()
+        for module in network.modules():
+            if bn == "batch" and isinstance(module, _BatchNorm):
+                module.train()
+        tensors = dict(network.named_parameters()) | dict(network.named_buffers())
+        names = [name for name in tensors if any(name in one for one in self._steps)]
+        self._network = network.to(memory_format=torch.channels_last)
+        self._moved = [tensors[name] for name in names]
+        self._centre = [tensor.detach().clone() for tensor in self._moved]
+        self._steps = [[_as(one.get(name), tensors[name]) for name in names] for one in self._steps]
+        parts = -(-len(images) // batch_size)
+        images = images.to(self.device, exact).contiguous(memory_format=torch.channels_last)
+        self._batches = list(zip(images.chunk(parts), labels.to(self.device).chunk(parts), strict=True))
+        self._loss = loss or loss_function()
+        self.count, self.axes = len(images), len(directions)
+
+    @torch.no_grad()
+    def at(self, points: Sequence[Sequence[float]]) -> tuple[Tensor, Tensor]:
+        """Return sums over all images at each point, and what the first `SHOWN` of them are taken for.
+
+        Args:
+            points: a coordinate along each direction, for each point.
+
+        Returns:
+            float64 [points, 3], the sum of the losses, of their squares, and the number of right answers; int64
+            [points, shown]. Both on the cpu; the device is waited for once.
+        """
+        sums, guesses = zip(*(self._sums(point, self.bf16) for point in points), strict=True)
+        sums, guesses = torch.stack(sums).cpu(), torch.stack(guesses).cpu()
+        if self.bf16:
+            small = (sums[:, 0] < SMALL * self.count).nonzero().flatten().tolist()
+            for number in small:
+                exact, guessed = self._sums(points[number], False)
+                sums[number], guesses[number] = exact.cpu(), guessed.cpu()
+        return sums, guesses
+
+    def _sums(self, point: Sequence[float], bf16: bool) -> tuple[Tensor, Tensor]:
+        torch._foreach_copy_(self._moved, self._centre)
+        for coordinate, steps in zip(point, self._steps, strict=True):
+            torch._foreach_add_(self._moved, steps, alpha=float(coordinate))
+        sums, guesses = torch.zeros(3, dtype=torch.float64, device=self.device), []
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+            outputs = [self._network(images) for images, _ in self._batches]
+        for logits, (_, labels) in zip(outputs, self._batches, strict=True):
+            logits = logits.float() if bf16 else logits
+            losses, guessed = self._loss(logits, labels).double(), logits.argmax(1)
+            sums += torch.stack([losses.sum(), (losses**2).sum(), (guessed == labels).sum().double()])
+            guesses.append(guessed)
+        return sums, torch.cat(guesses)[:SHOWN]
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """Return a copy that shares nothing with the model; of a compiled one, of what was compiled."""
+    model = getattr(model, "_orig_mod", model)
+    try:
+        return copy.deepcopy(model)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{type(model).__name__} cannot be copied ({str(error).splitlines()[0]}); detach the tensors that it keeps"
+        ) from error
+
+
+def _check_direction(model: nn.Module, direction: Direction, what: str) -> None:
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    for name, step in direction.items():
+        if name not in tensors:
+            raise ValueError(f"{what} moves {name}, and {type(model).__name__} has no such parameter or buffer")
+        if step.shape != tensors[name].shape:
+            shapes = list(step.shape), list(tensors[name].shape)
+            raise ValueError(f"{what} has the shape {shapes[0]} for {name}, which has {shapes[1]}; they must agree")
+        if not step.isfinite().all():
+            raise ValueError(f"{what} holds NaN or infinity in {name}; every number must be finite")
+
+
+def _as(step: Tensor | None, like: Tensor) -> Tensor:
+    """Return the step with the strides of what it moves, so that both are walked through side by side."""
+    return torch.zeros_like(like) if step is None else torch.empty_like(like).copy_(step)
+
+
+def _fold(network: nn.Module, image: Tensor, directions: Sequence[dict[str, Tensor]]) -> tuple[str, ...]:
+    """Multiply frozen batch normalisation into the convolutions straight before it; return the names of what is gone.
+
+    (w * x + b - mean) s + shift, with s = weight / sqrt(var + eps), is (s w) * x + s (b - mean) + shift; a step along
+    a direction changes w and b, and so s w and s b, by s times the step.
+    """
+    gone = []
+    for convolution, normalisation in _pairs(network, image):
+        after = network.get_submodule(normalisation)
+        names = {f"{normalisation}.{name}" for name, _ in [*after.named_parameters(), *after.named_buffers()]}
+        if any(step.any() for one in directions for name, step in one.items() if name in names):
+            continue  # the direction moves it: it is not frozen
+        before = network.get_submodule(convolution)
+        scale = torch.rsqrt(after.running_var + after.eps)
+        scale = scale * after.weight if after.affine else scale
+        shift = after.bias if after.affine else torch.zeros_like(scale)
+        bias = torch.zeros_like(scale) if before.bias is None else before.bias
+        before.bias = nn.Parameter(scale * (bias - after.running_mean) + shift, requires_grad=False)
+        before.weight.mul_(_along_first(scale, before.weight))
+        for one in directions:
+            for name in (f"{convolution}.weight", f"{convolution}.bias"):
+                if name in one:
+                    one[name] = one[name] * _along_first(scale, one[name])
+        parent, _, own = normalisation.rpartition(".")
+        setattr(network.get_submodule(parent), own, nn.Identity())
+        gone.append(normalisation)
+    for one in directions:
+        for name in [name for name in one if name.rpartition(".")[0] in gone]:
+            del one[name]
+    return tuple(gone)
+
+
+def _pairs(network: nn.Module, image: Tensor) -> list[tuple[str, str]]:
+    """Return the names of convolution and batch normalisation where the second alone reads what the first returns.
+
+    Both run once, and no other part of the network holds their weights.
+    """
+    try:
+        found = trace(network, [image])
+    except ValueError:  # its code asks for numbers, and a trace has none
+        return []
+    runs = [run.module for run in found.runs]
+    owners = [id(tensor) for module in network.modules() for tensor in module._parameters.values()]
+    modules = dict(network.named_modules(remove_duplicate=False))
+    named = {name for name in modules if sum(other is modules[name] for other in modules.values()) == 1}
+    pairs = []
+    for after in found.runs:
+        if type(after.module) not in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d) or len(after.inputs) != 1:
+            continue
+        read = after.inputs[0]
+        before = next((run for run in found.runs if any(read is made for made in run.outputs)), None)
+        if before is None or type(before.module) not in CONVOLUTIONS or not {before.name, after.name} <= named:
+            continue
+        elsewhere = sum(read is tensor for call in found.calls for tensor in call.given)
+        elsewhere -= sum(read is tensor for call in after.calls for tensor in call.given)
+        returned = any(read is tensor for tensor in found.outputs[""])
+        once = runs.count(before.module) == runs.count(after.module) == 1
+        mine = [modules[name]._parameters.values() for name in (before.name, after.name)]
+        alone = all(owners.count(id(tensor)) == 1 for one in mine for tensor in one if tensor is not None)
+        if once and alone and not elsewhere and not returned and modules[after.name].track_running_stats:
+            pairs.append((before.name, after.name))
+    return pairs
+
+
+def _along_first(scale: Tensor, tensor: Tensor) -> Tensor:
+    """Return numbers of channels in a shape that multiplies the first axis of `tensor`."""
+    return scale.reshape(-1, *[1] * (tensor.ndim - 1))
