@@ -17,11 +17,13 @@ from cnnviz.analysis.evaluate import check_fit, check_images, device_of
 from cnnviz.analysis.hooks import check_module
 from cnnviz.analysis.losses import Loss, loss_function
 from cnnviz.analysis.trace import trace
+from cnnviz.datasets import ImageSet
 
 BN = ("frozen", "batch")
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 SMALL = 0.1  # a mean loss below this is computed again in float32 where bf16 was asked for
+Data = ImageSet | tuple[Tensor, Tensor]
 SHOWN = 12  # images whose prediction is kept at every point
 
 
@@ -76,14 +78,14 @@ class Slice:
                 module.train()
         tensors = dict(network.named_parameters()) | dict(network.named_buffers())
         names = [name for name in tensors if any(name in one for one in self._steps)]
-        self._network = network.to(memory_format=torch.channels_last)
+        self.network = network.to(memory_format=torch.channels_last)
         self._moved = [tensors[name] for name in names]
         self._centre = [tensor.detach().clone() for tensor in self._moved]
         self._steps = [[_as(one.get(name), tensors[name]) for name in names] for one in self._steps]
         parts = -(-len(images) // batch_size)
         images = images.to(self.device, exact).contiguous(memory_format=torch.channels_last)
-        self._batches = list(zip(images.chunk(parts), labels.to(self.device).chunk(parts), strict=True))
-        self._loss = loss or loss_function()
+        self.batches = list(zip(images.chunk(parts), labels.to(self.device).chunk(parts), strict=True))
+        self.loss = loss or loss_function()
         self.count, self.axes = len(images), len(directions)
 
     @torch.no_grad()
@@ -106,19 +108,33 @@ class Slice:
                 sums[number], guesses[number] = exact.cpu(), guessed.cpu()
         return sums, guesses
 
-    def _sums(self, point: Sequence[float], bf16: bool) -> tuple[Tensor, Tensor]:
+    @torch.no_grad()
+    def move(self, point: Sequence[float]) -> None:
+        """Set the weights of `network` to those of a point."""
         torch._foreach_copy_(self._moved, self._centre)
         for coordinate, steps in zip(point, self._steps, strict=True):
             torch._foreach_add_(self._moved, steps, alpha=float(coordinate))
+
+    def _sums(self, point: Sequence[float], bf16: bool) -> tuple[Tensor, Tensor]:
+        self.move(point)
         sums, guesses = torch.zeros(3, dtype=torch.float64, device=self.device), []
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-            outputs = [self._network(images) for images, _ in self._batches]
-        for logits, (_, labels) in zip(outputs, self._batches, strict=True):
+            outputs = [self.network(images) for images, _ in self.batches]
+        for logits, (_, labels) in zip(outputs, self.batches, strict=True):
             logits = logits.float() if bf16 else logits
-            losses, guessed = self._loss(logits, labels).double(), logits.argmax(1)
+            losses, guessed = self.loss(logits, labels).double(), logits.argmax(1)
             sums += torch.stack([losses.sum(), (losses**2).sum(), (guessed == labels).sum().double()])
             guesses.append(guessed)
         return sums, torch.cat(guesses)[:SHOWN]
+
+
+def pair_of(data: Data) -> tuple[Tensor, Tensor]:
+    """Return normalised images and labels: the training images of an ImageSet, or the pair that was given."""
+    if isinstance(data, ImageSet):
+        return data.normalise(data.x_train), data.y_train
+    if isinstance(data, tuple | list) and len(data) == 2:
+        return tuple(data)
+    raise TypeError(f"data must be an ImageSet or a pair (images, labels), not {type(data).__name__}")
 
 
 def _copied(model: nn.Module) -> nn.Module:

@@ -6,6 +6,7 @@ network training, NeurIPS 2018.
 """
 
 import copy
+import itertools
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -132,7 +133,7 @@ def random_walk(
     The control for `pca_directions`: what a plane shows of a path that wants to go nowhere.
     """
     walk = [{name: checkpoints[0][name] for name in _way(checkpoints[0], checkpoints[0], ignore)}]
-    for before, after in zip(checkpoints, checkpoints[1:], strict=False):
+    for before, after in itertools.pairwise(checkpoints):
         step = _way(before, after, ignore)
         drawn = {name: torch.randn(tensor.shape, generator=generator).to(tensor) for name, tensor in step.items()}
         factor = math.sqrt(inner(step, step) / inner(drawn, drawn))

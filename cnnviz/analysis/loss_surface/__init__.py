@@ -24,14 +24,12 @@ from cnnviz.analysis.device import hardware
 from cnnviz.analysis.directions import Direction, cosine, length
 from cnnviz.analysis.evaluate import device_of
 from cnnviz.analysis.losses import Loss
-from cnnviz.analysis.slice import SHOWN, Slice
-from cnnviz.datasets import ImageSet
+from cnnviz.analysis.slice import SHOWN, Data, Slice, pair_of
 from cnnviz.files import whole_file
 
 GUESSING = math.log(10)  # nats: the cross-entropy of a network that gives ten classes the same chance
 # How far a mean loss may be from the exact one, as a fraction: a difference of losses must exceed it to mean anything.
 ROUNDING = {"float64": 1e-13, "float32": 1e-5, "bfloat16": 2e-2}
-Data = ImageSet | tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,11 +105,12 @@ class LossSurface:
     def nonconvex_share(self) -> float:
         """Return the fraction of the inner points at which the surface bends downwards in some direction.
 
-        By more than rounding explains: with bf16 that is much, and a share that was computed so is too small.
+        By more than rounding explains: with bf16 that is much, and a share that was computed so is too small. NaN where
+        the grid has no inner points.
         """
         gap = min(np.diff(self.alphas).min(), np.diff(self.betas).min())
         noise = 4 * ROUNDING[self.metadata.get("dtype", "float64")] * np.abs(self.loss[1:-1, 1:-1]) / gap**2
-        return float((self.curvature()[0] < -noise).mean())
+        return float((self.curvature()[0] < -noise).mean()) if noise.size else math.nan
 
     def describe(self) -> str:
         """Say the loss at the centre and on the rim, how large the basin is, and how rough the surface."""
@@ -146,7 +145,7 @@ class LossSurface:
             ValueError: the file is something else, or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             return cls(**arrays | {"metadata": json.loads(str(arrays["metadata"]))})
         except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
@@ -182,7 +181,7 @@ def loss_line(
         model, data, d, bn, dtype, batch_size, loss: as for `loss_surface`.
     """
     alphas = _axis("alphas", alphas)
-    images, labels = _pair(data)
+    images, labels = pair_of(data)
     one = Slice(model, images, labels, [d], bn=bn, dtype=dtype, batch_size=batch_size, loss=loss)
     sums, _ = one.at([(alpha,) for alpha in alphas])
     metadata = _metadata(model, images, [d], bn=bn, dtype=dtype, batch_size=batch_size)
@@ -229,7 +228,7 @@ def loss_surface(
         TypeError, ValueError: something does not fit, or `resume` holds another surface or something else, which is
             left as it is; the message says what was given and what is allowed.
     """
-    alphas, betas, (images, labels) = _axis("alphas", alphas), _axis("betas", betas), _pair(data)
+    alphas, betas, (images, labels) = _axis("alphas", alphas), _axis("betas", betas), pair_of(data)
     one = Slice(model, images, labels, [d1, d2], bn=bn, dtype=dtype, batch_size=batch_size, loss=loss)
     about = _metadata(model, images, [d1, d2], bn=bn, dtype=dtype, batch_size=batch_size) | dict(metadata or {})
     about["fingerprint"] = _fingerprint(model, d1, d2, {"": images, "labels": labels}, alphas, betas)
@@ -263,14 +262,6 @@ def loss_surface(
         print(f"Interrupted. {done} of {len(alphas)} rows are computed and {kept}.")
         raise
     return surface
-
-
-def _pair(data: Data) -> tuple[Tensor, Tensor]:
-    if isinstance(data, ImageSet):
-        return data.normalise(data.x_train), data.y_train
-    if isinstance(data, tuple | list) and len(data) == 2:
-        return tuple(data)
-    raise TypeError(f"data must be an ImageSet or a pair (images, labels), not {type(data).__name__}")
 
 
 def _axis(name: str, values) -> np.ndarray:
