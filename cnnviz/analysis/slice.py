@@ -36,7 +36,8 @@ class Slice:
         directions: of the axes; names of parameters or buffers -> tensors. What none of them names stays in place.
         bn: "frozen": batch normalisation keeps the statistics of the centre. "batch": it takes those of each batch.
         dtype: of the arithmetic; bfloat16 multiplies in bf16 and adds up in float32.
-        batch_size: images at a time, in batches of equal size but for one image.
+        batch_size: images at a time, in batches of nearly equal size. None: as many as are fast, 32 on a processor,
+            whose cache holds their maps, and 512 on a GPU; with statistics of the batch 250.
         loss: of each image, from logits and labels; cross-entropy by default.
         fold: whether to multiply frozen batch normalisation into convolutions, where that is exact.
 
@@ -53,7 +54,7 @@ class Slice:
         *,
         bn: str = "frozen",
         dtype: torch.dtype = torch.float32,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         loss: Loss | None = None,
         fold: bool = True,
     ):
@@ -63,7 +64,7 @@ class Slice:
             raise ValueError(f"bn (={bn!r}) must be one of {', '.join(map(repr, BN))}")
         if dtype not in DTYPES:
             raise ValueError(f"dtype (={dtype}) must be one of {', '.join(map(str, DTYPES))}")
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size (={batch_size}) must be at least 1")
         for number, direction in enumerate(directions, 1):
             _check_direction(model, direction, f"direction {number}")
@@ -82,7 +83,9 @@ class Slice:
         self._moved = [tensors[name] for name in names]
         self._centre = [tensor.detach().clone() for tensor in self._moved]
         self._steps = [[_as(one.get(name), tensors[name]) for name in names] for one in self._steps]
-        parts = -(-len(images) // batch_size)
+        fast = 250 if bn == "batch" else 32 if self.device.type == "cpu" else 512
+        self.batch_size = batch_size or fast
+        parts = -(-len(images) // self.batch_size)
         images = images.to(self.device, exact).contiguous(memory_format=torch.channels_last)
         self.batches = list(zip(images.chunk(parts), labels.to(self.device).chunk(parts), strict=True))
         self.loss = loss or loss_function()

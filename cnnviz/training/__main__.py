@@ -22,6 +22,7 @@ from cnnviz.datasets.reference import RESULTS
 from cnnviz.training.experiments import EXPERIMENTS, SCALES, Cell, cells
 from cnnviz.training.fit import Run, fit
 from cnnviz.training.results import Results
+from cnnviz.training.surfaces import compute, missing_surfaces
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,6 +55,12 @@ def _run(options, device: torch.device, accelerator) -> int:
     planned = cells(options.experiment, options.scale)
     missing = results.missing(planned)
     print(f"{len(planned) - len(missing)} of {len(planned)} cells are there, {len(missing)} are missing.")
+    with_surface = [cell for cell in planned if cell.surface]
+    unseen = {cell.name for cell, _ in missing_surfaces(results, with_surface)}
+    missing += [
+        cell for cell in with_surface
+        if cell not in missing and cell.name in unseen and not results.load_weights(cell)
+    ]  # fmt: skip
     absent = False
     for cell in missing:
         try:
@@ -70,6 +77,12 @@ def _run(options, device: torch.device, accelerator) -> int:
             break
         if not accelerator or accelerator.is_main_process:
             print(f"{run.records[-1].describe()} Wrote {results.add(cell, run)}.")
+    for cell, plane in missing_surfaces(results, with_surface):
+        if time.monotonic() > deadline:
+            break
+        surface = compute(results, cell, plane, device, deadline, accelerator)
+        if surface:
+            print(f"{plane}: {surface.describe()}")
     return 1 if absent else 0
 
 

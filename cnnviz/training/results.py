@@ -54,15 +54,8 @@ class Results:
         path = self._checkpoint(cell)
         if not path.exists():
             return False
-        ours = _identity(cell, run)
-        try:
-            saved = torch.load(path, map_location=run.device, weights_only=True)
-            state, theirs = saved["run"], dict(saved["of"])
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, LookupError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is no checkpoint ({_first_line(error)}). {_MOVE_IT}") from None
-        differs = [f"{key} {theirs.get(key)!r}, here {ours[key]!r}" for key in ours if theirs.get(key) != ours[key]]
-        if differs:
-            raise ValueError(f"{path} is the checkpoint of another run: {'; '.join(differs)}. {_MOVE_IT}")
+        theirs, state = _loaded(path, run.device, "run")
+        _check_same(path, theirs, _identity(cell, run))
         run.load_state_dict(state)
         return True
 
@@ -71,6 +64,20 @@ class Results:
         self._path_of(cell).mkdir(parents=True, exist_ok=True)
         with whole_file(self._path_of(cell) / f"epoch-{len(run.records) - 1:03}.pt") as partial:
             torch.save({"of": _identity(cell, run), "weights": run.model.state_dict()}, partial)
+
+    def load_weights(self, cell: Cell) -> list[dict]:
+        """Return the weights after every epoch, from 0 on; none where the cell was not trained to its end here.
+
+        Raises:
+            ValueError: a file cannot be read, or is of another plan. It stays as it is.
+        """
+        paths = sorted(self._path_of(cell).glob("epoch-*.pt"))
+        if len(paths) <= cell.recipe.epochs:
+            return []
+        saved = [_loaded(path, "cpu", "weights") for path in paths]
+        for path, (theirs, _) in zip(paths, saved, strict=True):
+            _check_same(path, theirs, cell.key())
+        return [weights for _, weights in saved]
 
     def _path_of(self, cell: Cell) -> Path:
         return self.checkpoints / f"{cell.name}-path"
@@ -84,6 +91,25 @@ class Results:
     def _rows(self, cell: Cell) -> list[dict]:
         path = self._table(cell)
         return json.loads(path.read_text("utf-8"))["cells"] if path.exists() else []
+
+
+def _loaded(path: Path, device, what: str) -> tuple[dict, dict]:
+    """Return of what a checkpoint is, and `what` it holds.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    try:
+        saved = torch.load(path, map_location=device, weights_only=True)
+        return dict(saved["of"]), saved[what]
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no checkpoint ({_first_line(error)}). {_MOVE_IT}") from None
+
+
+def _check_same(path: Path, theirs: dict, ours: dict) -> None:
+    differs = [f"{key} {theirs.get(key)!r}, here {ours[key]!r}" for key in ours if theirs.get(key) != ours[key]]
+    if differs:
+        raise ValueError(f"{path} is the checkpoint of another run: {'; '.join(differs)}. {_MOVE_IT}")
 
 
 _MOVE_IT = "It was left as it is; move or delete it, and the cell begins anew."

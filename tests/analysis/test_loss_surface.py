@@ -19,8 +19,9 @@ from cnnviz.analysis import loss_surface as module
 from cnnviz.analysis.directions import interpolate_direction, random_direction
 from cnnviz.analysis.evaluate import evaluate
 from cnnviz.analysis.loss_surface import LossSurface, loss_line, loss_surface
+from cnnviz.analysis.loss_surface.__main__ import main
 from cnnviz.datasets import load_dataset
-from cnnviz.models import resnet20
+from cnnviz.models import lenet5, resnet20
 
 ALPHAS, BETAS = np.linspace(-1, 1, 5), np.linspace(-0.5, 0.75, 6)  # not square, not symmetrical
 
@@ -231,7 +232,7 @@ import numpy as np, torch
 from accelerate import Accelerator
 from cnnviz.analysis.directions import random_direction
 from cnnviz.analysis.loss_surface import loss_surface
-from cnnviz.models import resnet20
+from cnnviz.models import lenet5, resnet20
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
@@ -371,3 +372,52 @@ def test_what_does_not_fit_is_refused(options, kind, words):
     given = {"data": pictures(), **options}
     with pytest.raises(kind, match=words):
         loss_surface(model, given.pop("data"), *directions_of(model), **given)
+
+
+def test_so_many_minutes_end_in_a_partial_surface_that_a_second_call_completes(tmp_path):
+    model, data = net(), pictures()
+    options = {"alphas": ALPHAS, "betas": BETAS, "progress": False, "resume": tmp_path / "s.npz"}
+    part = loss_surface(model, data, *directions_of(model), **options, minutes=1e-9)
+    assert 1 <= np.isfinite(part.loss[:, 0]).sum() < 5
+    assert loss_surface(model, data, *directions_of(model), **options).complete
+
+
+class TestCommand:
+    """python -m cnnviz.analysis.loss_surface."""
+
+    @pytest.fixture
+    def weights(self, tmp_path):
+        torch.manual_seed(0)
+        torch.save(lenet5().state_dict(), tmp_path / "lenet5.pt")
+        return tmp_path / "lenet5.pt"
+
+    def run(self, weights, *arguments):
+        few = ["--dataset", "digits", "--images", "30", "--points", "3", "--device", "cpu"]
+        return main(["lenet5", str(weights), str(weights.with_name("surface.npz")), *few, *arguments])
+
+    def test_it_writes_the_surface_of_weights_in_a_file(self, weights, capsys):
+        assert self.run(weights, "--seed", "4") == 0
+        found = LossSurface.load(weights.with_name("surface.npz"))
+        model, data = lenet5(), load_dataset("digits")
+        model.load_state_dict(torch.load(weights, weights_only=True))
+        few, one = data.subset(train=30), generator(4)
+        directions = [random_direction(model, generator=one) for _ in range(2)]
+        axis, pair = np.linspace(-1, 1, 3), (data.normalise(few.x_train), few.y_train)
+        expected = loss_surface(model, pair, *directions, alphas=axis, betas=axis, progress=False)
+        np.testing.assert_array_equal(found.loss, expected.loss)
+        assert "lenet5, 30 images" in capsys.readouterr().out
+
+    def test_it_stops_when_time_is_up_and_goes_on_next_time(self, weights, capsys):
+        assert self.run(weights, "--minutes", "1e-9") == 0
+        assert "partial, 1 of 3 rows" in capsys.readouterr().out
+        assert self.run(weights) == 0
+        assert "partial" not in capsys.readouterr().out
+
+    def test_weights_of_another_network_or_seed_are_refused_and_nothing_is_written(self, weights, capsys):
+        torch.save(resnet20().state_dict(), weights.with_name("other.pt"))
+        assert self.run(weights.with_name("other.pt")) == 2
+        assert "other.pt does not fit lenet5" in capsys.readouterr().err
+        assert not weights.with_name("surface.npz").exists()
+        assert self.run(weights) == 0
+        assert self.run(weights, "--seed", "1") == 2
+        assert "is of another surface" in capsys.readouterr().err

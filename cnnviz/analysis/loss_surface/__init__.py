@@ -171,7 +171,7 @@ def loss_line(
     alphas: Sequence[float] | np.ndarray | None = None,
     bn: str = "frozen",
     dtype: torch.dtype = torch.float32,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     loss: Loss | None = None,
 ) -> LossLine:
     """Return the loss of `model` at its weights plus alpha times `d`; the model stays as it is.
@@ -184,7 +184,7 @@ def loss_line(
     images, labels = pair_of(data)
     one = Slice(model, images, labels, [d], bn=bn, dtype=dtype, batch_size=batch_size, loss=loss)
     sums, _ = one.at([(alpha,) for alpha in alphas])
-    metadata = _metadata(model, images, [d], bn=bn, dtype=dtype, batch_size=batch_size)
+    metadata = _metadata(model, images, [d], bn=bn, dtype=dtype, batch_size=one.batch_size)
     return LossLine(alphas, *_means(sums, one.count), metadata)
 
 
@@ -198,10 +198,11 @@ def loss_surface(
     betas: Sequence[float] | np.ndarray | None = None,
     bn: str = "frozen",
     dtype: torch.dtype = torch.float32,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     loss: Loss | None = None,
     resume: str | os.PathLike | None = None,
     metadata: Mapping | None = None,
+    minutes: float = math.inf,
     progress: bool = True,
     accelerator=None,
 ) -> LossSurface:
@@ -216,10 +217,12 @@ def loss_surface(
         bn: "frozen" (the paper's): batch normalisation keeps the running statistics that belong to the centre. "batch":
             it takes those of each batch of `batch_size` images, as in training.
         dtype: of the arithmetic. With bfloat16 a loss below 0.1 is computed again in float32.
-        batch_size: images at a time; with frozen statistics it changes the speed alone.
+        batch_size: images at a time; with frozen statistics it changes the speed alone. None: what is fast, and 250
+            with those of the batch.
         loss: of each image, from logits and labels (`loss_function`); cross-entropy by default.
         resume: an npz file. Every finished row is written there, and a second call goes on from what it holds.
         metadata: more that should be kept with the numbers, as JSON has it: seeds, where the weights come from.
+        minutes: return what is there, a partial surface, where the next row would end later than that.
         progress: show a bar, and how long it will take before anything that takes over a minute.
         accelerator: `accelerate.Accelerator()` in each of several processes that call alike: rows are shared out, and
             all return the same surface; the first of them writes.
@@ -230,19 +233,24 @@ def loss_surface(
     """
     alphas, betas, (images, labels) = _axis("alphas", alphas), _axis("betas", betas), pair_of(data)
     one = Slice(model, images, labels, [d1, d2], bn=bn, dtype=dtype, batch_size=batch_size, loss=loss)
-    about = _metadata(model, images, [d1, d2], bn=bn, dtype=dtype, batch_size=batch_size) | dict(metadata or {})
+    about = _metadata(model, images, [d1, d2], bn=bn, dtype=dtype, batch_size=one.batch_size) | dict(metadata or {})
     about["fingerprint"] = _fingerprint(model, d1, d2, {"": images, "labels": labels}, alphas, betas)
     surface = _begun(resume, alphas, betas, labels[:SHOWN].cpu().numpy(), about)
     rows = np.flatnonzero(np.isnan(surface.accuracy[:, 0]))
     process, processes = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
     if accelerator:
         accelerator.wait_for_everyone()  # all have read the file before the first process writes the next
-    start, progress = time.perf_counter(), progress and process == 0
+    progress = progress and process == 0
     if progress and len(rows):
         _announce(one, len(rows) * len(betas) / processes, model)
+    spent, longest = about.get("seconds", 0.0), 0.0
+    begun = started = time.perf_counter()
     try:
         with tqdm(total=len(alphas), initial=len(alphas) - len(rows), unit="row", disable=not progress) as bar:
             for first in range(0, len(rows), processes):
+                late = torch.tensor([started + longest - begun > 60 * minutes])
+                if any(flag.any() for (flag,) in _all((late,), accelerator)):
+                    break
                 shared = rows[first : first + processes]
                 mine = shared[min(process, len(shared) - 1)]  # in the last round some have nothing left: they repeat
                 found = one.at([(alphas[mine], beta) for beta in betas])
@@ -251,8 +259,9 @@ def loss_surface(
                     for name, value in zip(("loss", "accuracy", "standard_error"), values, strict=True):
                         getattr(surface, name)[row] = value
                     surface.predictions[row] = guesses
-                about["seconds"] = round(about.get("seconds", 0.0) + time.perf_counter() - start, 2)
-                start = time.perf_counter()
+                longest = max(longest, time.perf_counter() - started)
+                started = time.perf_counter()
+                about["seconds"] = round(spent + started - begun, 2)
                 if resume is not None and process == 0:
                     surface.save(resume)
                 bar.update(len(shared))
@@ -348,7 +357,7 @@ def seconds_per_point(one: Slice) -> float:
     return time.perf_counter() - start
 
 
-def _all(found: tuple[Tensor, Tensor], accelerator) -> list[tuple[Tensor, Tensor]]:
+def _all(found: tuple[Tensor, ...], accelerator) -> list[tuple[Tensor, ...]]:
     """Return what each process found, in their order."""
     if accelerator is None:
         return [found]

@@ -1,0 +1,95 @@
+"""The surfaces of an experiment: of each trained network a slice in every random plane, and one along its path."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from cnnviz.analysis.device import has_bf16
+from cnnviz.analysis.directions import random_direction
+from cnnviz.analysis.loss_surface import LossSurface, loss_surface
+from cnnviz.analysis.trajectory import pca_directions, trajectory
+from cnnviz.datasets import load_dataset
+from cnnviz.training.experiments import Cell
+from cnnviz.training.results import Results
+
+PATH = "path"  # the plane in which training moves most
+MARGIN = 0.2  # of the path's width, left free around it
+
+
+def planes(cell: Cell) -> list[str]:
+    """Return the planes through a network, most important first."""
+    first, *others = [f"seed {seed}" for seed in cell.surface["seeds"]]
+    return [first, PATH, *others]
+
+
+def missing_surfaces(results: Results, planned: list[Cell]) -> list[tuple[Cell, str]]:
+    """Return the cells and planes that have no file yet: one plane of every network, then the next."""
+    wanted = [(cell, planes(cell)[place]) for place in range(_most(planned)) for cell in planned]
+    return [(cell, plane) for cell, plane in wanted if not file_of(results.folder, cell, plane).exists()]
+
+
+def file_of(folder: Path, cell: Cell, plane: str) -> Path:
+    """Return where a surface is kept; the path of training over it stands beside it, as `...-trajectory.npz`."""
+    words = f"{cell.experiment}-{cell.scale}-{cell.variant}-{plane}"
+    return folder / f"{words.replace(',', '').replace(' ', '_')}.npz"
+
+
+def compute(results: Results, cell: Cell, plane: str, device, deadline: float, accelerator=None) -> LossSurface | None:
+    """Compute one surface and write it; None where the time is up or the network was not trained here.
+
+    Rows that are finished are kept beside the checkpoints.
+    """
+    weights = results.load_weights(cell)
+    if not weights:
+        return None
+    data = load_dataset(cell.dataset).subset(cell.train_limit, cell.test_limit)
+    model = cell.build(data.num_classes, data.image_shape[0])
+    model.load_state_dict(weights[-1])
+    points, images = (cell.surface[key] for key in ("points", "images"))
+    shown = data.subset(train=min(images, len(data.x_train)))
+    pair = data.normalise(shown.x_train), shown.y_train
+    if plane == PATH:
+        # Frozen statistics are those of the end: at the beginning of the path they are of another network. A contour
+        # is all that is asked of this plane: bf16 will do. Curvature, of the others, is lost in its rounding.
+        found = pca_directions(weights)
+        directions, axes, bn = found.directions, _around(found.coordinates, points), "batch"
+        dtype = torch.bfloat16 if has_bf16(device) else torch.float32
+        about = {"explained_variance_ratio": found.explained_variance_ratio.tolist()}
+    else:
+        directions, seed = _random(model, plane)
+        axes, bn, dtype, about = 2 * [np.linspace(-1, 1, points)], "frozen", torch.float32, {"seed": seed}
+    kept = results.checkpoints / file_of(results.folder, cell, plane).name
+    surface = loss_surface(
+        model.to(device), pair, *directions, alphas=axes[0], betas=axes[1], bn=bn, dtype=dtype,
+        resume=kept, accelerator=accelerator, minutes=(deadline - time.monotonic()) / 60,
+        metadata={"network": cell.variant, "plane": plane, "dataset": cell.dataset, "scale": cell.scale} | about,
+    )  # fmt: skip
+    if not surface.complete:
+        return None
+    if not accelerator or accelerator.is_main_process:
+        results.folder.mkdir(parents=True, exist_ok=True)
+        over = trajectory(model, pair, weights, directions)
+        over.save(file_of(results.folder, cell, f"{plane}-trajectory"))
+        surface.save(file_of(results.folder, cell, plane))  # last: this file says that all is there
+        kept.unlink()
+    return surface
+
+
+def _random(model: nn.Module, plane: str) -> tuple[tuple, int]:
+    seed = int(plane.split()[1])
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(random_direction(model, generator=generator) for _ in range(2)), seed
+
+
+def _around(coordinates: np.ndarray, points: int) -> list[np.ndarray]:
+    """Return two axes that hold a path with some room around it, [points] each; its end, 0, need not be on them."""
+    low, high = coordinates.min(0), coordinates.max(0)
+    room = MARGIN * (high - low).max()
+    return [np.linspace(start - room, end + room, points) for start, end in zip(low, high, strict=True)]
+
+
+def _most(planned: list[Cell]) -> int:
+    return max((len(planes(cell)) for cell in planned), default=0)
