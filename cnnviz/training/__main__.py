@@ -59,11 +59,12 @@ def _run(options, device: torch.device, accelerator) -> int:
     unseen = {cell.name for cell, _ in missing_surfaces(results, with_surface)}
     missing += [
         cell for cell in with_surface
-        if cell not in missing and cell.name in unseen and not results.load_weights(cell)
+        if cell not in missing and cell.name in unseen and not results.has_weights(cell)
     ]  # fmt: skip
     absent = False
     for cell in missing:
         try:
+            results.load_weights(cell)  # refuses those of another plan before they are written over
             run = _start(cell, device, accelerator)
             resumed = results.load_checkpoint(cell, run)
         except (DatasetNotFoundError, ValueError) as error:  # no file of the data, a damaged one, a foreign checkpoint
@@ -78,11 +79,13 @@ def _run(options, device: torch.device, accelerator) -> int:
         if not accelerator or accelerator.is_main_process:
             print(f"{run.records[-1].describe()} Wrote {results.add(cell, run)}.")
     for cell, plane in missing_surfaces(results, with_surface):
-        if time.monotonic() > deadline:
-            break
-        surface = compute(results, cell, plane, device, deadline, accelerator)
-        if surface:
-            print(f"{plane}: {surface.describe()}")
+        if not results.has_weights(cell) or _any(time.monotonic() > deadline, device, accelerator):
+            continue
+        try:
+            print(f"{plane}: {compute(results, cell, plane, device, deadline, accelerator).describe()}")
+        except ValueError as error:  # weights or rows of another plan
+            print(f"Left out {cell.name}, {plane}: {error}")
+            absent = True
     return 1 if absent else 0
 
 

@@ -65,19 +65,25 @@ class Results:
         with whole_file(self._path_of(cell) / f"epoch-{len(run.records) - 1:03}.pt") as partial:
             torch.save({"of": _identity(cell, run), "weights": run.model.state_dict()}, partial)
 
+    def has_weights(self, cell: Cell) -> bool:
+        """Return whether the weights after every epoch, from 0 on, are here."""
+        return len(self._weights(cell)) > cell.recipe.epochs
+
     def load_weights(self, cell: Cell) -> list[dict]:
-        """Return the weights after every epoch, from 0 on; none where the cell was not trained to its end here.
+        """Return the weights after every epoch that is here, in order.
 
         Raises:
             ValueError: a file cannot be read, or is of another plan. It stays as it is.
         """
-        paths = sorted(self._path_of(cell).glob("epoch-*.pt"))
-        if len(paths) <= cell.recipe.epochs:
-            return []
-        saved = [_loaded(path, "cpu", "weights") for path in paths]
-        for path, (theirs, _) in zip(paths, saved, strict=True):
+        found = []
+        for path in self._weights(cell):
+            theirs, weights = _loaded(path, "cpu", "weights")
             _check_same(path, theirs, cell.key())
-        return [weights for _, weights in saved]
+            found.append(weights)
+        return found
+
+    def _weights(self, cell: Cell) -> list[Path]:
+        return sorted(self._path_of(cell).glob("epoch-*.pt"))
 
     def _path_of(self, cell: Cell) -> Path:
         return self.checkpoints / f"{cell.name}-path"

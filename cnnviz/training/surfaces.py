@@ -9,13 +9,13 @@ from torch import nn
 
 from cnnviz.analysis.device import has_bf16
 from cnnviz.analysis.directions import random_direction
+from cnnviz.analysis.landscape import PATH
 from cnnviz.analysis.loss_surface import LossSurface, loss_surface
 from cnnviz.analysis.trajectory import pca_directions, trajectory
 from cnnviz.datasets import load_dataset
 from cnnviz.training.experiments import Cell
 from cnnviz.training.results import Results
 
-PATH = "path"  # the plane in which training moves most
 MARGIN = 0.2  # of the path's width, left free around it
 
 
@@ -37,14 +37,13 @@ def file_of(folder: Path, cell: Cell, plane: str) -> Path:
     return folder / f"{words.replace(',', '').replace(' ', '_')}.npz"
 
 
-def compute(results: Results, cell: Cell, plane: str, device, deadline: float, accelerator=None) -> LossSurface | None:
-    """Compute one surface and write it; None where the time is up or the network was not trained here.
+def compute(results: Results, cell: Cell, plane: str, device, deadline: float, accelerator=None) -> LossSurface:
+    """Return one surface, and write it if it was finished before the time was up; rows are kept beside the checkpoints.
 
-    Rows that are finished are kept beside the checkpoints.
+    Raises:
+        ValueError: weights or rows that are kept there are of another plan.
     """
     weights = results.load_weights(cell)
-    if not weights:
-        return None
     data = load_dataset(cell.dataset).subset(cell.train_limit, cell.test_limit)
     model = cell.build(data.num_classes, data.image_shape[0])
     model.load_state_dict(weights[-1])
@@ -67,9 +66,7 @@ def compute(results: Results, cell: Cell, plane: str, device, deadline: float, a
         resume=kept, accelerator=accelerator, minutes=(deadline - time.monotonic()) / 60,
         metadata={"network": cell.variant, "plane": plane, "dataset": cell.dataset, "scale": cell.scale} | about,
     )  # fmt: skip
-    if not surface.complete:
-        return None
-    if not accelerator or accelerator.is_main_process:
+    if surface.complete and (not accelerator or accelerator.is_main_process):
         results.folder.mkdir(parents=True, exist_ok=True)
         over = trajectory(model, pair, weights, directions)
         over.save(file_of(results.folder, cell, f"{plane}-trajectory"))

@@ -201,9 +201,9 @@ def test_killed_at_random_moments_it_ends_with_the_same_array(tmp_path):
     torch.set_num_threads(1)
     whole = loss_surface(model, data, *directions_of(model), **options)
     draw, kills = random.Random(), 0
-    for _ in range(6):
+    for attempt in range(6):
         child = fork(lambda: loss_surface(model, data, *directions_of(model), **options, resume=path))
-        time.sleep(draw.uniform(0, 0.4))
+        time.sleep(draw.uniform(0, 0.05 + 0.08 * attempt))  # the first time surely before the end
         os.kill(child, signal.SIGKILL)
         kills += os.WIFSIGNALED(os.waitpid(child, 0)[1])
     resumed = loss_surface(model, data, *directions_of(model), **options, resume=path)

@@ -221,8 +221,12 @@ def test_all_cells_but_their_variants_are_trained_alike():
         for group, found in groupby(sorted(cells(name, "full"), key=lambda cell: cell.group), lambda cell: cell.group):
             recipes = {cell.variant or cell.model: asdict(cell.recipe) for cell in found}
             differing = {key for a in recipes.values() for b in recipes.values() for key in a if a[key] != b[key]}
-            allowed = {"regularisation": {"crop_padding", "flip"}, "loss": {"loss"}}.get(group, set())
-            assert differing == allowed, (name, group)
+            compared = {
+                "regularisation": {"crop_padding", "flip"},
+                "loss": {"loss"},
+                "loss_surfaces": {"lr", "batch_size"},
+            }
+            assert differing == compared.get(group or name, set()), (name, group)
 
 
 @pytest.mark.parametrize("model", WIDTHS)

@@ -83,9 +83,10 @@ def start(folder) -> int:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot copy a process")
 def test_killed_at_random_moments_it_ends_with_the_same_numbers(alone, tmp_path):
     draw, kills = random.Random(), 0
-    for _ in range(8):
+    for attempt in range(8):
         child = start(tmp_path)
-        time.sleep(draw.uniform(0, 0.6))  # in an epoch, in a test, while a checkpoint is written, before anything
+        # Before anything, in an epoch, in a test, while a checkpoint is written; the first time surely before the end.
+        time.sleep(draw.uniform(0, 0.05 + 0.08 * attempt))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         kills += os.WIFSIGNALED(status)

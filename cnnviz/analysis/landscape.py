@@ -1,0 +1,122 @@
+"""The surfaces that the experiment measured (data/results), network by network and plane by plane."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnviz.analysis.experiment import SCALES
+from cnnviz.analysis.loss_surface import LossSurface
+from cnnviz.analysis.trajectory import Trajectory
+from cnnviz.datasets.reference import RESULTS, measured
+
+EXPERIMENT = "loss_surfaces"
+PATH = "path"  # the plane in which training moves most; all others are random
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """Loss surfaces of several networks, at one scale. Jupyter shows it as a table."""
+
+    scale: str  # full or reduced
+    surfaces: dict[str, dict[str, LossSurface]]  # network -> plane ("seed 0", "path") -> surface
+    paths: dict[str, dict[str, Trajectory]]  # likewise: the path of training over that plane
+    trained: dict[str, dict]  # network -> its training, as `measured` gives it
+    planned: int  # surfaces of the whole experiment
+
+    def random(self, network: str) -> list[LossSurface]:
+        """Return the surfaces of a network in its random planes."""
+        return [surface for plane, surface in self.surfaces.get(network, {}).items() if plane != PATH]
+
+    def describe(self) -> str:
+        """Say what was measured, and of every network how large its basin is, how many minima and how rough."""
+        if not self.surfaces:
+            return f"Loss surfaces, {self.scale} scale: not measured yet. Measure them: {self.command}"
+        lines = [f"{network}: {', '.join(self._row(network))}." for network in self.surfaces]
+        return " ".join([f"Loss surfaces, {self.scale} scale, {self.provenance}.", *lines])
+
+    @property
+    def provenance(self) -> str:
+        """Images, grid, hardware and date, and that it is a part where surfaces are missing."""
+        found = [surface for planes in self.surfaces.values() for surface in planes.values()]
+        about = found[0].metadata
+        grid = " x ".join(map(str, found[0].loss.shape))
+        part = f"; partial: {self.planned - len(found)} of {self.planned} are not measured yet"
+        return (
+            f"{about['dataset']}, {about['images']:,} training images, {grid} points, "
+            f"{', '.join(sorted({one.metadata['hardware'] for one in found}))}, "
+            f"{max(one.metadata['date'] for one in found)}{part if len(found) < self.planned else ''}"
+        )
+
+    @property
+    def command(self) -> str:
+        """What measures the missing surfaces."""
+        return f"python -m cnnviz.training {EXPERIMENT} --scale {self.scale}"
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    def _repr_markdown_(self) -> str:
+        if not self.surfaces:
+            return f"**Loss surfaces, {self.scale} scale**: not measured yet. Measure them: `{self.command}`"
+        rows = [f"| {' | '.join([network, *self._row(network)])} |" for network in self.surfaces]
+        head = (
+            "| network | training error | planes | loss below ln 10 | local minima | not convex |\n"
+            "| --- | --- | --- | --- | --- | --- |"
+        )
+        return "\n".join([f"**Loss surfaces, {self.scale} scale**: {self.provenance}\n", head, *rows])
+
+    def _row(self, network: str) -> list[str]:
+        """Return training error, number of random planes, basin, minima and roughness, means and ranges, in words."""
+        found, final = self.random(network), self.trained[network]["final"]
+        return [
+            f"{final['train_error']:.1%}",
+            f"{len(found)} random",
+            _spread([surface.basin_area() for surface in found], "{:.1%}".format),
+            _spread([len(surface.local_minima()) for surface in found], "{:.3g}".format),
+            _spread([surface.nonconvex_share() for surface in found], "{:.1%}".format),
+        ]
+
+
+def landscape(scale: str | None = None, folder: Path = RESULTS) -> Landscape:
+    """Return the measured surfaces, never two scales together.
+
+    Args:
+        scale: full or reduced; None: full where any surface of it is measured, else reduced.
+        folder: of the results.
+    """
+    if scale not in (None, *SCALES):
+        raise ValueError(f"scale (={scale!r}) must be one of {', '.join(SCALES)}, or None")
+    for one in SCALES if scale is None else (scale,):
+        files = sorted(folder.glob(f"{EXPERIMENT}-{one}-*.npz"))
+        if files:
+            break
+    cells = {cell["variant"]: cell for cell in measured(EXPERIMENT, one)}
+    surfaces: dict[str, dict[str, LossSurface]] = {network: {} for network in cells}
+    paths: dict[str, dict[str, Trajectory]] = {network: {} for network in cells}
+    for file in files:
+        if file.stem.endswith("-trajectory"):
+            continue
+        surface = LossSurface.load(file)
+        network, plane = surface.metadata["network"], surface.metadata["plane"]
+        surfaces[network][plane] = surface
+        paths[network][plane] = Trajectory.load(file.with_name(f"{file.stem}-trajectory.npz"))
+    networks = [network for network, planes in surfaces.items() if planes]
+    first = next(iter(cells.values()), None)
+    planned = first["cells_planned"] * (1 + len(first["surface"]["seeds"])) if first else 0
+    return Landscape(
+        one,
+        {network: surfaces[network] for network in networks},
+        {network: paths[network] for network in networks},
+        cells,
+        planned,
+    )
+
+
+def _spread(values: list[float], words: Callable[[float], str]) -> str:
+    """Return the mean, and the range where there are several."""
+    if not values:
+        return "not measured yet"
+    spread = f" ({words(min(values))} to {words(max(values))})" if len(values) > 1 else ""
+    return f"{words(float(np.mean(values)))}{spread}"
