@@ -1,5 +1,6 @@
 """Surfaces against formulas, against plain evaluation, against interruption, and shared between two processes."""
 
+import importlib
 import json
 import math
 import os
@@ -15,7 +16,6 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.analysis import loss_surface as module
 from cnnviz.analysis.directions import interpolate_direction, random_direction
 from cnnviz.analysis.evaluate import evaluate
 from cnnviz.analysis.loss_surface import LossSurface, loss_line, loss_surface
@@ -23,6 +23,7 @@ from cnnviz.analysis.loss_surface.__main__ import main
 from cnnviz.datasets import load_dataset
 from cnnviz.models import lenet5, resnet20
 
+module = importlib.import_module("cnnviz.analysis.loss_surface")  # the package also has a function of this name
 ALPHAS, BETAS = np.linspace(-1, 1, 5), np.linspace(-0.5, 0.75, 6)  # not square, not symmetrical
 
 

@@ -1,5 +1,6 @@
 """The surfaces of an experiment: trained, sliced, kept, resumed, and read back as a table."""
 
+import importlib
 import json
 import math
 
@@ -7,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from cnnviz.analysis import landscape as reader
 from cnnviz.analysis.landscape import landscape
 from cnnviz.analysis.loss_surface import LossSurface
 from cnnviz.analysis.trajectory import Trajectory
@@ -16,6 +16,7 @@ from cnnviz.training import experiments, surfaces
 from cnnviz.training.experiments import Cell
 from cnnviz.training.recipe import Recipe
 
+reader = importlib.import_module("cnnviz.analysis.landscape")  # the package also has a function of this name
 RECIPE = Recipe(epochs=3, batch_size=50, lr=0.05, momentum=0.9)
 OPTIONS = {"channels": [4, 8, 8], "head": "flatten", "image_size": 28}
 SURFACE = {"points": 3, "images": 60, "seeds": [0, 1]}
