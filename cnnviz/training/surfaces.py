@@ -48,6 +48,7 @@ def compute(results: Results, cell: Cell, plane: str, device, deadline: float, a
     model = cell.build(data.num_classes, data.image_shape[0])
     model.load_state_dict(weights[-1])
     points, images = (cell.surface[key] for key in ("points", "images"))
+    images = images // 4 if plane == PATH else images  # a contour wants fewer than curvature
     shown = data.subset(train=min(images, len(data.x_train)))
     pair = data.normalise(shown.x_train), shown.y_train
     if plane == PATH:
