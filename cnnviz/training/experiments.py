@@ -234,6 +234,34 @@ def convolution_kinds(scale: str) -> list[Cell]:
     return _table("convolution_kinds", scale, rows, _one_cycle(scale))
 
 
+RELATIVES = (
+    "resnet18", "plain18", "resnet18_v2", "resnet34", "plain34", "resnet34_v2", "resnet50", "resnet50_v2", "resnet101",
+    "resnet101_v2", "resnet152", "resnet152_v2", "resnext50_32x4d", "resnext101_32x8d", "densenet121", "densenet169",
+    "densenet201",
+)  # fmt: skip
+
+
+def relatives(scale: str) -> list[Cell]:
+    """The families of ResNet, ResNeXt and DenseNet to their deepest members, in their forms for small images.
+
+    Reduced, each learns a third of the handwritten digits with a few of its channels in under a minute of one processor
+    core: that it learns at all is what is asked. Full, each has all channels and CIFAR-10.
+    """
+    recipe = replace(_one_cycle(scale, lr=0.003), optimizer="adamw", nesterov=False, weight_decay=0.05)
+    full = scale == "full"
+    if not full:
+        recipe = replace(recipe, epochs={"quick": 1, "reduced": 6}[scale], batch_size=32, crop_padding=2, flip=0.0)
+    train, test = (None, None) if full else (480, 300)
+    width = {"resnext50_32x4d": 0.1, "resnext101_32x8d": 0.1} | dict.fromkeys(RELATIVES[-3:], 0.25)
+    return [
+        Cell(
+            "relatives", scale, model, "cifar10" if full else "digits", recipe, 0, train, test,
+            options={"small": True} | ({} if full else {"width": width.get(model, 0.15)}),
+        )
+        for model in RELATIVES
+    ]  # fmt: skip
+
+
 def loss_surfaces(scale: str) -> list[Cell]:
     """ResNets and plain networks that fit their training images as well as they can, for slices of their loss.
 
@@ -272,6 +300,7 @@ EXPERIMENTS = {
     "convolution_kinds": convolution_kinds,
     "decisions": decisions,
     "equal_budget": equal_budget,
+    "relatives": relatives,
     "loss_surfaces": loss_surfaces,
 }
 

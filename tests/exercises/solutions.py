@@ -615,6 +615,50 @@ class PreactivationBlock(nn.Module):
 preactivation_block = PreactivationBlock()
 
 
+def below_level(loss, level):
+    return (loss < level).mean()
+
+
+def standard_error(losses):
+    squares = (losses - losses.mean()) ** 2
+    deviation = (squares.sum() / (len(losses) - 1)) ** 0.5
+    return deviation / len(losses) ** 0.5
+
+
+def filter_normalised(drawn, weight):
+    result = torch.zeros_like(drawn)
+    for j in range(len(drawn)):
+        result[j] = drawn[j] * weight[j].norm() / drawn[j].norm()
+    return result
+
+
+def folded(weight, mean, var, gamma, beta, eps):
+    scale = gamma / (var + eps) ** 0.5
+    return weight * scale[:, None, None, None], beta - mean * scale
+
+
+def local_minima(loss):
+    found = 0
+    for i in range(1, loss.shape[0] - 1):
+        for j in range(1, loss.shape[1] - 1):
+            window = loss[i - 1 : i + 2, j - 1 : j + 2]
+            around = np.delete(window, 4)  # without the middle
+            found += int((loss[i, j] < around).all())
+    return found
+
+
+def smallest_curvature(patch, step):
+    aa = (patch[0, 1] - 2 * patch[1, 1] + patch[2, 1]) / step**2
+    bb = (patch[1, 0] - 2 * patch[1, 1] + patch[1, 2]) / step**2
+    ab = (patch[0, 0] - patch[0, 2] - patch[2, 0] + patch[2, 2]) / (4 * step**2)
+    return np.linalg.eigvalsh([[aa, ab], [ab, bb]])[0]
+
+
+def plane_coordinates(point, d1, d2):
+    plane = torch.stack([d1, d2])
+    return torch.linalg.solve(plane @ plane.T, plane @ point)
+
+
 def normalise(images, mean, std):
     return (images / 255 - mean[:, None, None]) / std[:, None, None]
 
@@ -732,6 +776,15 @@ CHAPTERS = {
     "ch19": ["keras_count", "best_within", "front", "deviations"],
     "ch09": ["mlpconv_parameters", "pixel_mlp", "mlpconv", "heads", "class_map"],
     "ch11": ["resnet_depth", "identity_weight", "padding_shortcut", "block_parameters", "preactivation_block"],
+    "ch12": [
+        "below_level",
+        "standard_error",
+        "filter_normalised",
+        "folded",
+        "local_minima",
+        "smallest_curvature",
+        "plane_coordinates",
+    ],
     "ch08": ["stack_share", "joined_kernel", "vgg_parameters", "vgg_stage", "signal_factor"],
 }
 
@@ -938,6 +991,13 @@ mlpconv = OneStage()""",
 
 
 preactivation_block = PreactivationBlock()""",
+    "below_level": "def below_level(loss, level):\n    return ...",
+    "standard_error": "def standard_error(losses):\n    return ...",
+    "filter_normalised": "def filter_normalised(drawn, weight):\n    return ...",
+    "folded": "def folded(weight, mean, var, gamma, beta, eps):\n    return ...",
+    "local_minima": "def local_minima(loss):\n    return ...",
+    "smallest_curvature": "def smallest_curvature(patch, step):\n    return ...",
+    "plane_coordinates": "def plane_coordinates(point, d1, d2):\n    return ...",
     "stack_share": "def stack_share(size):\n    return ...",
     "joined_kernel": "def joined_kernel(first, second):\n    return ...",
     "vgg_parameters": "def vgg_parameters(convolutions, maps, size, units):\n    return ...",
@@ -1126,6 +1186,31 @@ HINTS = {
         "pair, and the third where a projection is needed."
     ),
     "preactivation_block": "Keep maps as it came. inner goes through bn1, ReLU, conv1, bn2, ReLU, conv2; then add.",
+    "below_level": "loss < level is an array of True and False. What is the mean of True, False, False, False?",
+    "standard_error": (
+        "Subtract the mean and square. The sum of the squares over N - 1 is the variance; its root is the deviation. "
+        "Which number is left to divide by?"
+    ),
+    "filter_normalised": (
+        "Loop over the filters. drawn[j].norm() is the length of a filter, whatever its shape. By what must you "
+        "multiply drawn[j] so that its length becomes weight[j].norm()?"
+    ),
+    "folded": (
+        "Write gamma * (maps - mean) / sqrt(var + eps) + beta as scale * maps + bias. A convolution whose filter j is "
+        "multiplied by scale[j] returns scale[j] * maps; scale[:, None, None, None] fits its weight."
+    ),
+    "local_minima": (
+        "Two loops over the inner points. loss[i - 1 : i + 2, j - 1 : j + 2] is the point with its eight neighbours; "
+        "np.delete(window, 4) makes one row of it and takes the middle out."
+    ),
+    "smallest_curvature": (
+        "Along a row or column: one neighbour minus twice the middle plus the other. Mixed: two opposite corners minus "
+        "the other two, divided by 4. Everything over step ** 2; then np.linalg.eigvalsh."
+    ),
+    "plane_coordinates": (
+        "What is left, point - alpha * d1 - beta * d2, must be perpendicular to d1 and to d2. That makes two equations "
+        "for alpha and beta; torch.linalg.solve(matrix, side) solves them."
+    ),
     "stack_share": "How many 3x3 layers see 7 pixels? Each after the first sees 2 more. Each has 9 weights.",
     "joined_kernel": (
         "Start with zeros, k + m - 1 high and wide. Each of the m * m weights of the second adds the whole first "

@@ -1,5 +1,6 @@
 """python -m cnnviz.training: tables of cells, kept, resumed, refused, out of time."""
 
+import inspect
 import json
 import time
 from dataclasses import asdict, replace
@@ -11,9 +12,10 @@ import torch
 
 from cnnviz.analysis import layer_table
 from cnnviz.datasets import DatasetNotFoundError, measured, published, reference
+from cnnviz.models import MODELS
 from cnnviz.training import __main__ as command
 from cnnviz.training import experiments
-from cnnviz.training.experiments import EXPERIMENTS, SCALES, WIDTHS, Cell, cells
+from cnnviz.training.experiments import EXPERIMENTS, RELATIVES, SCALES, WIDTHS, Cell, cells
 from cnnviz.training.fit import Run
 from cnnviz.training.recipe import Recipe
 from cnnviz.training.results import Results, is_of
@@ -287,3 +289,13 @@ def test_full_lenet_on_mnist_is_near_the_published_error(model):
     for cell in results:
         assert cell["train_images"] == 60_000
         assert 100 * cell["final"]["test_error"] == pytest.approx(paper.value, abs=0.5)
+
+
+def test_the_deepest_members_of_every_family_learned_in_under_a_minute():
+    found = {cell["model"]: cell for cell in measured("relatives", "reduced")}
+    small = {name for name, build in MODELS.items() if "small" in inspect.signature(build).parameters}
+    families = {name for name in small if name.startswith(("resnet", "plain", "resnext", "densenet"))}
+    assert set(found) == families == set(RELATIVES)
+    for name, cell in found.items():
+        assert cell["final"]["test_error"] <= 0.75, name
+        assert cell["seconds"] < 60, name
