@@ -11,15 +11,17 @@ cnnviz.analysis   arrays or a network in, numbers out, each a frozen dataclass t
                   (sizes, padding, every step), `kernels`, `photo_filter`, `feature_maps`, `filters`, `evaluate`,
                   `losses`, `confusion`, `comparison` (a paper's number beside ours), `experiment` (what was measured);
                   a network in training: `signals`, and what they mean: `diagnoses`; any network taken apart:
-                  `layer_table`, `architecture`, `receptive_field`; `stack` and `designs` (layers in plain words), what
-                  they cost; `lecture_numbers` and `lecture_statements`, recomputed
+                  `layer_table`, `architecture`, `receptive_field`; its loss along lines and over planes:
+                  `loss_surface`, `random_direction`, `trajectory`, `hessian_extremes`, `landscape`; `stack` and
+                  `designs` (layers in plain words), what they cost; `lecture_numbers` and `lecture_statements`,
+                  recomputed
 cnnviz.training   the one training loop, which yields records and draws nothing: `fit`, `Recipe`, `RECIPES`,
                   `EpochRecord`, `Run`; where it runs: `best_device`, `profile`
 cnnviz.figures    numbers in, a figure out: `plot_feature_maps`, `plot_filters`, `plot_confusion`,
-                  `plot_learning_curves`, `plot_experiment`, `plot_receptive_field`, `montage`; moving:
-                  `convolution`; colours: `style`
+                  `plot_learning_curves`, `plot_experiment`, `plot_receptive_field`, `plot_loss_surface`,
+                  `plot_loss_line`, `montage`; moving: `convolution`; colours: `style`
 cnnviz.widgets    controls around a picture: `ConvolutionExplorer`, `PhotoFilterExplorer`, `ChannelExplorer`,
-                  `CostExplorer`, `ReceptiveFieldExplorer`, `ArchitectureExplorer`, `TrainingMonitor`,
-                  `FeatureMapExplorer`, `FilterExplorer`
+                  `CostExplorer`, `ReceptiveFieldExplorer`, `ArchitectureExplorer`, `LossSurfaceExplorer`,
+                  `TrainingMonitor`, `FeatureMapExplorer`, `FilterExplorer`
 cnnviz.exercises  checks of the learner's answers, one module a chapter: `ch01` to `ch05`
 """

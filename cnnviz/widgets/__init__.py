@@ -6,6 +6,7 @@ from cnnviz.widgets.convolution import ConvolutionExplorer
 from cnnviz.widgets.cost import CostExplorer
 from cnnviz.widgets.feature_maps import FeatureMapExplorer
 from cnnviz.widgets.filters import FilterExplorer
+from cnnviz.widgets.loss_surface import LossSurfaceExplorer
 from cnnviz.widgets.photo_filter import PhotoFilterExplorer
 from cnnviz.widgets.receptive_field import ReceptiveFieldExplorer
 from cnnviz.widgets.training_monitor import TrainingMonitor
@@ -17,6 +18,7 @@ __all__ = [
     "CostExplorer",
     "FeatureMapExplorer",
     "FilterExplorer",
+    "LossSurfaceExplorer",
     "PhotoFilterExplorer",
     "ReceptiveFieldExplorer",
     "TrainingMonitor",

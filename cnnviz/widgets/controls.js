@@ -183,8 +183,9 @@ export function oncePerFrame(paint) {
 
 /**
  * Call `changed(width)` when a stage is given its room and when its look changes; return what ends it. The style sheet
- * gives a stage's ink a transition of a moment: its end says that the theme has changed. JupyterLab takes what is out of
- * sight off the page (it has no width then), and puts it back, perhaps in another theme.
+ * gives a stage's ink a transition of a moment: its end says that the theme has changed; a busy page may skip it, and
+ * cancels it. JupyterLab takes what is out of sight off the page (it has no width then), and puts it back, perhaps in
+ * another theme.
  */
 export function watchLook(stage, changed) {
   const look = () => {
@@ -193,7 +194,7 @@ export function watchLook(stage, changed) {
   };
   const watcher = new ResizeObserver(look);
   watcher.observe(stage);
-  stage.addEventListener("transitionend", look);
+  for (const end of ["transitionend", "transitioncancel"]) stage.addEventListener(end, look);
   return () => watcher.disconnect();
 }
 

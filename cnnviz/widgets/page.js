@@ -6,6 +6,7 @@ for (const [name, value] of Object.entries(state))
     state[name] = new DataView(Uint8Array.from(atob(value.base64), (letter) => letter.charCodeAt(0)).buffer);
 const listeners = new Map();
 const model = {
+  kernel: false,
   get: (name) => state[name],
   set(name, value) {
     state[name] = value;

@@ -26,6 +26,10 @@ SHOWN = {
     "CostExplorer": "CostExplorer()",
     "FeatureMapExplorer": "FeatureMapExplorer(model, images, data.y_test, data.class_names)",
     "FilterExplorer": "FilterExplorer(model)",
+    "LossSurfaceExplorer": (
+        "plane = LossSurfaceExplorer({}, networks={'lenet5': model}, data=(images, data.y_test), points=5)\n"
+        "plane.compute()\nplane"
+    ),
     "PhotoFilterExplorer": "PhotoFilterExplorer()",
     "ReceptiveFieldExplorer": "ReceptiveFieldExplorer()",
     "TrainingMonitor": "TrainingMonitor(signals=True).watch(fit(model, data, Recipe(epochs=1)));",
