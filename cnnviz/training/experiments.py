@@ -292,16 +292,16 @@ def loss_surfaces(scale: str) -> list[Cell]:
     ]
 
 
-EXPERIMENTS = {
+EXPERIMENTS = {  # in the order in which `make gpu` runs what is missing
     "lenet": lenet,
     "degradation": degradation,
-    "small_filters": small_filters,
+    "equal_budget": equal_budget,
     "auxiliary_losses": auxiliary_losses,
+    "loss_surfaces": loss_surfaces,
+    "small_filters": small_filters,
     "convolution_kinds": convolution_kinds,
     "decisions": decisions,
-    "equal_budget": equal_budget,
     "relatives": relatives,
-    "loss_surfaces": loss_surfaces,
 }
 
 
