@@ -123,6 +123,8 @@ class Slice:
         self._place.copy_(torch.tensor(point, dtype=self._place.dtype))
 
     def _move(self) -> None:
+        if not self._moved:  # no direction, no other place
+            return
         torch._foreach_copy_(self._moved, self._centre)
         for coordinate, steps in zip(self._place.unbind(), self._steps, strict=True):
             torch._foreach_add_(self._moved, torch._foreach_mul(steps, coordinate))

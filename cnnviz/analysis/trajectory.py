@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz.analysis.directions import Direction, inner
-from cnnviz.analysis.evaluate import evaluate
+from cnnviz.analysis.slice import Slice
 from cnnviz.files import whole_file
 
 State = Mapping[str, Tensor]  # what `model.state_dict()` returns
@@ -147,6 +147,8 @@ def trajectory(
     checkpoints: Sequence[State],
     directions: tuple[Direction, Direction],
     epochs: Sequence[float] | None = None,
+    *,
+    bn: str = "frozen",
 ) -> Trajectory:
     """Return the path of the checkpoints over the plane through the last one, each with its own loss.
 
@@ -156,17 +158,20 @@ def trajectory(
         checkpoints: state dicts, in order.
         directions: of the plane.
         epochs: of the checkpoints; 0, 1, 2 and so on by default.
+        bn: as for `loss_surface`; frozen statistics are those of each checkpoint.
     """
     one = copy.deepcopy(model)
     found = []
     for state in checkpoints:
         one.load_state_dict(state)
-        found.append(evaluate(one, *data, topk=(1,)))
+        here = Slice(one, *data, [], bn=bn, fold=False)
+        found.append(here.at([()])[0][0] / here.count)
+    loss, _, accuracy = torch.stack(found).T.numpy()
     epochs = np.arange(len(checkpoints)) if epochs is None else np.asarray(epochs)
     return Trajectory(
         *project(checkpoints, checkpoints[-1], directions),
-        loss=np.array([one.loss for one in found]),
-        accuracy=np.array([1 - one.error[1] for one in found]),
+        loss=loss,
+        accuracy=accuracy,
         epochs=epochs.astype(float),
     )
 

@@ -69,7 +69,7 @@ def compute(results: Results, cell: Cell, plane: str, device, deadline: float, a
     )  # fmt: skip
     if surface.complete and (not accelerator or accelerator.is_main_process):
         results.folder.mkdir(parents=True, exist_ok=True)
-        over = trajectory(model, pair, weights, directions)
+        over = trajectory(model, pair, weights, directions, bn=bn)
         over.save(file_of(results.folder, cell, f"{plane}-trajectory"))
         surface.save(file_of(results.folder, cell, plane))  # last: this file says that all is there
         kept.unlink()

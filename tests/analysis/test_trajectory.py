@@ -9,6 +9,7 @@ from torch import nn
 
 from cnnviz.analysis.directions import inner
 from cnnviz.analysis.evaluate import evaluate
+from cnnviz.analysis.loss_surface import loss_surface
 from cnnviz.analysis.trajectory import Trajectory, pca_directions, project, random_walk, trajectory
 
 
@@ -106,6 +107,19 @@ def test_the_loss_of_a_trajectory_is_that_of_the_network_itself_not_of_its_shado
     np.testing.assert_allclose(found.coordinates, plane.coordinates, atol=1e-5)
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert "off the plane" in found.describe()
+
+
+def test_with_statistics_of_the_batch_the_end_of_a_trajectory_is_the_centre_of_such_a_surface():
+    data = (torch.randn(30, 1, 4, 4, generator=generator()), torch.randint(0, 10, (30,)))
+    states = [net(seed).state_dict() for seed in range(4)]
+    plane = pca_directions(states)
+    model = net(3)
+    for bn in ("frozen", "batch"):
+        found = trajectory(model, data, states, plane.directions, bn=bn)
+        axes = {"alphas": [0, 1], "betas": [0, 1]}
+        around = loss_surface(model, data, *plane.directions, **axes, bn=bn, progress=False)
+        assert found.loss[-1] == pytest.approx(around.loss[0, 0], rel=1e-5)
+        assert found.accuracy[-1] == around.accuracy[0, 0]
 
 
 def test_running_statistics_are_not_part_of_the_path():
