@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from cnnviz.analysis.hooks import check_module
+from cnnviz.analysis.hooks import check_module, uncompiled
 
 Direction = dict[str, Tensor]
 NORMS = ("filter", "layer", "none")
@@ -60,12 +60,12 @@ def interpolate_direction(model_a: nn.Module, model_b: nn.Module) -> Direction:
     Raises:
         ValueError: the networks have not the same parameters; the message names the first that differs.
     """
-    a, b = (_floating(model.state_dict()) for model in (model_a, model_b))
+    a, b = (tensors_of(model) for model in (model_a, model_b))
     for name in sorted(a.keys() | b.keys()):
         shapes = [list(state[name].shape) if name in state else "none" for state in (a, b)]
         if shapes[0] != shapes[1]:
             raise ValueError(f"{name} has the shape {shapes[0]} in model_a and {shapes[1]} in model_b; they must agree")
-    return {name: b[name].to(start) - start for name, start in a.items()}
+    return {name: b[name].detach().to(start) - start.detach() for name, start in a.items()}
 
 
 def cosine(d1: Mapping[str, Tensor], d2: Mapping[str, Tensor]) -> float:
@@ -80,16 +80,19 @@ def length(direction: Mapping[str, Tensor]) -> float:
 
 def inner(d1: Mapping[str, Tensor], d2: Mapping[str, Tensor]) -> float:
     """Return the inner product of two directions, summed in float64; what only one of them has counts as 0."""
-    return sum((d1[name].double() * d2[name].double()).sum().item() for name in d1 if name in d2)
+    pairs = ((d1[name].to("cpu", torch.float64), d2[name].to("cpu", torch.float64)) for name in d1 if name in d2)
+    return sum((a * b).sum().item() for a, b in pairs)  # Apple's GPUs have no float64
 
 
 def parameters_of(model: nn.Module) -> dict[str, Tensor]:
     """Return the parameters of floating point, each once, under its first name."""
-    return {name: weight for name, weight in model.named_parameters() if weight.is_floating_point()}
+    return {name: weight for name, weight in uncompiled(model).named_parameters() if weight.is_floating_point()}
 
 
-def _floating(state: Mapping[str, Tensor]) -> Direction:
-    return {name: tensor.detach() for name, tensor in state.items() if tensor.is_floating_point()}
+def tensors_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return parameters and buffers of floating point, each once, under its first name."""
+    buffers = {name: buffer for name, buffer in uncompiled(model).named_buffers() if buffer.is_floating_point()}
+    return parameters_of(model) | buffers
 
 
 def _drawn(weight: Tensor, norm: str, generator: torch.Generator | None) -> Tensor:

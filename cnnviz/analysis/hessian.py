@@ -5,6 +5,7 @@ Hessian is small beside the largest, a surface that looks convex is nearly so. C
 1950: one run finds both ends.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from tqdm import tqdm
 
 from cnnviz.analysis.directions import IGNORED, Direction
 from cnnviz.analysis.losses import Loss
-from cnnviz.analysis.slice import Data, Slice, pair_of
+from cnnviz.analysis.slice import Data, Slice, exact_float32, pair_of
 
 BROKEN_OFF = 1e-6  # of the largest curvature: a rest this small means that the vectors span all that H reaches
 
@@ -56,16 +57,21 @@ class CurvatureMap:
 
     @property
     def ratio(self) -> np.ndarray:
-        """|smallest / largest|, float64 [A, B]."""
-        return np.abs(self.smallest / self.largest)
+        """|smallest / largest|, float64 [A, B]; NaN where there is no curvature."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.abs(self.smallest / self.largest)
 
     def describe(self) -> str:
         """Say the ratio in the centre and its range."""
         i, j = np.abs(self.alphas).argmin(), np.abs(self.betas).argmin()
+        known = np.isfinite(self.ratio)
+        if not known.any():
+            return "The curvature is not finite anywhere."
+        ratio = self.ratio[known]
         return (
-            f"|smallest / largest| curvature {self.ratio[i, j]:.3g} in the centre, {self.ratio.min():.3g} to "
-            f"{self.ratio.max():.3g} over {self.ratio.size} points; the smallest is negative at "
-            f"{(self.smallest < 0).mean():.0%} of them."
+            f"|smallest / largest| curvature {self.ratio[i, j]:.3g} in the centre, {ratio.min():.3g} to "
+            f"{ratio.max():.3g} over {ratio.size} points; the smallest is negative at "
+            f"{(self.smallest[known] < 0).mean():.0%} of them."
         )
 
     def __repr__(self) -> str:
@@ -97,7 +103,7 @@ def hessian_extremes(
         batch_size: images at a time; it changes memory and speed alone.
         generator: of the first vector, on the cpu; torch's default one by default.
     """
-    one = Slice(model, *pair_of(data), [], dtype=dtype, batch_size=batch_size, loss=loss, fold=False)
+    one = _slice(model, data, [], dtype, batch_size, loss)
     return _extremes(one, steps, ignore, generator)
 
 
@@ -121,7 +127,7 @@ def curvature_map(
 
     Args: as for `hessian_extremes` and `loss_surface`.
     """
-    one = Slice(model, *pair_of(data), [d1, d2], dtype=dtype, batch_size=batch_size, loss=loss, fold=False)
+    one = _slice(model, data, [d1, d2], dtype, batch_size, loss)
     points = [(alpha, beta) for alpha in alphas for beta in betas]
     found = []
     for point in tqdm(points, unit="point", disable=not progress):
@@ -132,6 +138,12 @@ def curvature_map(
         for end in ("smallest", "largest")
     )
     return CurvatureMap(np.asarray(alphas, float), np.asarray(betas, float), smallest, largest)
+
+
+def _slice(model: nn.Module, data: Data, directions, dtype: torch.dtype, batch_size: int, loss: Loss | None) -> Slice:
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype (={dtype}) must be torch.float32 or torch.float64: curvature is lost in bf16")
+    return Slice(model, *pair_of(data), directions, dtype=dtype, batch_size=batch_size, loss=loss, fold=False)
 
 
 def _extremes(one: Slice, steps: int, ignore: str | None, generator: torch.Generator | None) -> HessianExtremes:
@@ -157,6 +169,8 @@ def _lanczos(one: Slice, weights: list[Tensor], steps: int, generator: torch.Gen
     vectors, diagonal, beside = [vector / vector.norm()], [], []
     for _ in range(min(steps, size)):
         product = _product(one, weights, vectors[-1])
+        if not product.isfinite().all():  # so far away there is no number
+            return HessianExtremes(math.nan, math.nan, (math.nan, math.nan), len(vectors))
         diagonal.append((product @ vectors[-1]).item())
         basis = torch.stack(vectors)
         for _ in range(2):  # once loses digits where the product is nearly in the span
@@ -176,11 +190,13 @@ def _product(one: Slice, weights: list[Tensor], vector: Tensor) -> Tensor:
     parts = [part.reshape(weight.shape) for part, weight in
              zip(vector.split([weight.numel() for weight in weights]), weights, strict=True)]  # fmt: skip
     total = torch.zeros_like(vector)
-    with torch.enable_grad():
+    with torch.enable_grad(), exact_float32(one.device):
         for images, labels in one.batches:
             loss = one.loss(one.network(images), labels).sum() / one.count
             slopes = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
             along = sum((slope * part).sum() for slope, part in zip(slopes, parts, strict=True))
+            if not along.requires_grad:  # piecewise linear: no curvature
+                continue
             bends = torch.autograd.grad(along, weights, materialize_grads=True)
             total += torch.cat([bend.flatten() for bend in bends])
     return total

@@ -18,6 +18,11 @@ def check_module(model: nn.Module) -> None:
         )
 
 
+def uncompiled(model: nn.Module) -> nn.Module:
+    """Return what torch.compile made a program of, or the model itself."""
+    return getattr(model, "_orig_mod", model)
+
+
 @contextmanager
 def same_random_numbers_after(devices: Iterable[torch.device]) -> Iterator[None]:
     """Give back, after the block, the random numbers of Python, NumPy, torch and `devices` that have their own."""

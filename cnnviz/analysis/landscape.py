@@ -40,8 +40,9 @@ class Landscape:
     def provenance(self) -> str:
         """Images, grid, hardware and date, and that it is a part where surfaces are missing."""
         found = [surface for planes in self.surfaces.values() for surface in planes.values()]
-        about = found[0].metadata
-        grid = " x ".join(map(str, found[0].loss.shape))
+        drawn = [surface for network in self.surfaces for surface in self.random(network)] or found
+        about = drawn[0].metadata
+        grid = " x ".join(map(str, drawn[0].loss.shape))
         part = f"; partial: {self.planned - len(found)} of {self.planned} are not measured yet"
         return (
             f"{about['dataset']}, {about['images']:,} training images, {grid} points, "
@@ -92,7 +93,7 @@ def landscape(scale: str | None = None, folder: Path = RESULTS) -> Landscape:
         files = sorted(folder.glob(f"{EXPERIMENT}-{one}-*.npz"))
         if files:
             break
-    cells = {cell["variant"]: cell for cell in measured(EXPERIMENT, one)}
+    cells = {cell["variant"]: cell for cell in measured(EXPERIMENT, one, folder=folder)}
     surfaces: dict[str, dict[str, LossSurface]] = {network: {} for network in cells}
     paths: dict[str, dict[str, Trajectory]] = {network: {} for network in cells}
     for file in files:
@@ -100,6 +101,10 @@ def landscape(scale: str | None = None, folder: Path = RESULTS) -> Landscape:
             continue
         surface = LossSurface.load(file)
         network, plane = surface.metadata["network"], surface.metadata["plane"]
+        if network not in cells:
+            raise ValueError(
+                f"{file} is of {network}, and {EXPERIMENT}-{one}.json has no such network; move or delete it"
+            )
         surfaces[network][plane] = surface
         paths[network][plane] = Trajectory.load(file.with_name(f"{file.stem}-trajectory.npz"))
     networks = [network for network, planes in surfaces.items() if planes]

@@ -6,15 +6,16 @@ directions once, and it is gone from every point.
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from cnnviz.analysis.directions import Direction
+from cnnviz.analysis.directions import Direction, tensors_of
 from cnnviz.analysis.evaluate import check_fit, check_images, device_of
-from cnnviz.analysis.hooks import check_module
+from cnnviz.analysis.hooks import check_module, uncompiled
 from cnnviz.analysis.losses import Loss, loss_function
 from cnnviz.analysis.trace import trace
 from cnnviz.datasets import ImageSet
@@ -29,6 +30,8 @@ SHOWN = 12  # images whose prediction is kept at every point
 
 class Slice:
     """A copy of a network that goes to any point of the line or plane which `directions` span from its weights.
+
+    Its forward hooks are copied, too, and run at every point.
 
     Args:
         model: any module that takes images [N, C, H, W] and returns logits [N, num_classes].
@@ -59,6 +62,7 @@ class Slice:
         fold: bool = True,
     ):
         check_module(model)
+        model = uncompiled(model)
         check_images(images)
         if bn not in BN:
             raise ValueError(f"bn (={bn!r}) must be one of {', '.join(map(repr, BN))}")
@@ -72,26 +76,34 @@ class Slice:
         exact = torch.float32 if self.bf16 else dtype
         network = _copied(model).to(exact).eval().requires_grad_(False)
         check_fit(network, images[:1].to(exact), labels, len(images))
+        self.loss = loss or loss_function()
+        self.probe = _probe(network, self.loss, images[:1].to(self.device, exact), labels[:1].to(self.device))
         self._steps = [{name: step.to(self.device, exact) for name, step in one.items()} for one in directions]
         self.folded = _fold(network, images[:1].to(exact), self._steps) if fold and bn == "frozen" else ()
         for module in network.modules():
             if bn == "batch" and isinstance(module, _BatchNorm):
                 module.train()
-        tensors = dict(network.named_parameters()) | dict(network.named_buffers())
+        for parameter in network.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        tensors = tensors_of(network)
         names = [name for name in tensors if any(name in one for one in self._steps)]
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network
         self._moved = [tensors[name] for name in names]
         self._centre = [tensor.detach().clone() for tensor in self._moved]
         self._steps = [[_as(one.get(name), tensors[name]) for name in names] for one in self._steps]
         fast = 250 if bn == "batch" else 32 if self.device.type == "cpu" else 512
-        self.batch_size = batch_size or fast
-        parts = -(-len(images) // self.batch_size)
+        parts = -(-len(images) // (batch_size or fast))
+        self.batch_size = -(-len(images) // parts)  # of the largest batch; others have one image less
+        if bn == "batch" and len(images) // parts < 2:
+            raise ValueError(f"bn='batch' needs two images a batch at least; batch_size (={batch_size}) gives one")
         images = images.to(self.device, exact).contiguous(memory_format=torch.channels_last)
-        self.batches = list(zip(images.chunk(parts), labels.to(self.device).chunk(parts), strict=True))
-        self.loss = loss or loss_function()
+        labels = labels.to(self.device)
+        self.batches = list(zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True))
         self.count, self.axes = len(images), len(directions)
         self._place = torch.zeros(self.axes, dtype=exact, device=self.device)
-        self._recorded = _recorded(self._evaluate) if self.device.type == "cuda" else self._evaluate
+        self._sum_dtype = torch.float32 if self.device.type == "mps" else torch.float64  # Apple's GPUs have no other
+        self._recorded: Callable | None = None
 
     @torch.no_grad()
     def at(self, points: Sequence[Sequence[float]]) -> tuple[Tensor, Tensor]:
@@ -104,6 +116,8 @@ class Slice:
             float64 [points, 3], the sum of the losses, of their squares, and the number of right answers; int64
             [points, shown]. Both on the cpu; the device is waited for once.
         """
+        if self._recorded is None:
+            self._recorded = self._record() if self.device.type == "cuda" else self._evaluate
         found = [self._sums(point) for point in points]
         sums, guesses = (torch.stack(column).cpu() for column in zip(*found, strict=True))
         if self.bf16:
@@ -129,6 +143,33 @@ class Slice:
         for coordinate, steps in zip(self._place.unbind(), self._steps, strict=True):
             torch._foreach_add_(self._moved, torch._foreach_mul(steps, coordinate))
 
+    def _record(self) -> Callable[[], tuple[Tensor, ...]]:
+        """Return `_evaluate` as one CUDA graph: the GPU then does not wait for a hundred small launches a batch.
+
+        Where it cannot be recorded, or does not give the same when it is played elsewhere, as it is.
+        """
+        with torch.cuda.device(self.device):
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):  # once before: libraries choose their algorithms then
+                self._evaluate()
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            try:
+                with torch.cuda.graph(graph):
+                    results = self._evaluate()
+            except RuntimeError:  # its code asks for numbers, which a graph does not have
+                return self._evaluate
+
+            def play() -> tuple[Tensor, ...]:
+                graph.replay()
+                return results
+
+            self._go([0.3] * self.axes)
+            expected = [tensor.clone() for tensor in self._evaluate()]
+            same = all(torch.allclose(a, b, rtol=1e-3) for a, b in zip(play(), expected, strict=True))
+            return play if same else self._evaluate
+
     def _sums(self, point: Sequence[float]) -> tuple[Tensor, Tensor]:
         self._go(point)
         return tuple(tensor.clone() for tensor in self._recorded())
@@ -137,41 +178,44 @@ class Slice:
         """Evaluate the network at the place that is set; without a word to Python in between."""
         bf16 = self.bf16 if bf16 is None else bf16
         self._move()
-        sums, guesses = torch.zeros(3, dtype=torch.float64, device=self.device), []
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+        sums, guesses = torch.zeros(3, dtype=self._sum_dtype, device=self.device), []
+        with exact_float32(self.device), torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             outputs = [self.network(images) for images, _ in self.batches]
         for logits, (_, labels) in zip(outputs, self.batches, strict=True):
             logits = logits.float() if bf16 else logits
-            losses, guessed = self.loss(logits, labels).double(), logits.argmax(1)
-            sums += torch.stack([losses.sum(), (losses**2).sum(), (guessed == labels).sum().double()])
+            losses, guessed = self.loss(logits, labels).to(self._sum_dtype), logits.argmax(1)
+            sums += torch.stack([losses.sum(), (losses**2).sum(), (guessed == labels).sum().to(self._sum_dtype)])
             guesses.append(guessed)
         return sums, torch.cat(guesses)[:SHOWN]
 
 
-@torch.no_grad()
-def _recorded(evaluate: Callable[[], tuple[Tensor, ...]]) -> Callable[[], tuple[Tensor, ...]]:
-    """Return `evaluate` as one CUDA graph: the GPU then does not wait for a hundred small launches a batch.
+def _probe(network: nn.Module, loss: Loss, image: Tensor, label: Tensor) -> float:
+    """Return the loss of one image, and raise unless it is one number for each image."""
+    with torch.no_grad():
+        found = loss(network(image), label)
+    if found.shape != (1,):
+        raise ValueError(
+            f"loss must return a number for each image, shape [N]; for one image it gave {list(found.shape)}. "
+            "Torch's losses do with reduction='none'"
+        )
+    return found.item()
 
-    Where it cannot be recorded, or does not give the same when it is played, as it is.
-    """
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):  # once before: libraries choose their algorithms then
-        expected = [tensor.clone() for tensor in evaluate()]
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
+
+@contextmanager
+def exact_float32(device: torch.device) -> Iterator[None]:
+    """Multiply float32 numbers as such on an NVIDIA GPU, which would round them to TF32, and set back what was set."""
+    if device.type != "cuda":
+        yield
+        return
+    switches = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = [switch.allow_tf32 for switch in switches]
     try:
-        with torch.cuda.graph(graph):
-            results = evaluate()
-    except RuntimeError:  # its code asks for numbers, which a graph does not have
-        return evaluate
-
-    def play() -> tuple[Tensor, ...]:
-        graph.replay()
-        return results
-
-    same = all(torch.allclose(a, b, rtol=1e-3) for a, b in zip(play(), expected, strict=True))
-    return play if same else evaluate
+        for switch in switches:
+            switch.allow_tf32 = False
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            switch.allow_tf32 = value
 
 
 def pair_of(data: Data) -> tuple[Tensor, Tensor]:
@@ -184,8 +228,7 @@ def pair_of(data: Data) -> tuple[Tensor, Tensor]:
 
 
 def _copied(model: nn.Module) -> nn.Module:
-    """Return a copy that shares nothing with the model; of a compiled one, of what was compiled."""
-    model = getattr(model, "_orig_mod", model)
+    """Return a copy that shares nothing with the model."""
     try:
         return copy.deepcopy(model)
     except RuntimeError as error:
@@ -195,15 +238,19 @@ def _copied(model: nn.Module) -> nn.Module:
 
 
 def _check_direction(model: nn.Module, direction: Direction, what: str) -> None:
-    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    tensors = tensors_of(model)
     for name, step in direction.items():
         if name not in tensors:
-            raise ValueError(f"{what} moves {name}, and {type(model).__name__} has no such parameter or buffer")
+            raise ValueError(
+                f"{what} moves {name}, and {type(model).__name__} has no such parameter or buffer of floating point"
+            )
         if step.shape != tensors[name].shape:
             shapes = list(step.shape), list(tensors[name].shape)
             raise ValueError(f"{what} has the shape {shapes[0]} for {name}, which has {shapes[1]}; they must agree")
         if not step.isfinite().all():
             raise ValueError(f"{what} holds NaN or infinity in {name}; every number must be finite")
+    if not any(step.any() for step in direction.values()):
+        raise ValueError(f"{what} is 0 everywhere; it leads nowhere")
 
 
 def _as(step: Tensor | None, like: Tensor) -> Tensor:
@@ -246,7 +293,7 @@ def _fold(network: nn.Module, image: Tensor, directions: Sequence[dict[str, Tens
 def _pairs(network: nn.Module, image: Tensor) -> list[tuple[str, str]]:
     """Return the names of convolution and batch normalisation where the second alone reads what the first returns.
 
-    Both run once, and no other part of the network holds their weights.
+    Both run once and without hooks, and no other part of the network holds or reads what they own.
     """
     try:
         found = trace(network, [image])
@@ -264,13 +311,19 @@ def _pairs(network: nn.Module, image: Tensor) -> list[tuple[str, str]]:
         before = next((run for run in found.runs if any(read is made for made in run.outputs)), None)
         if before is None or type(before.module) not in CONVOLUTIONS or not {before.name, after.name} <= named:
             continue
-        elsewhere = sum(read is tensor for call in found.calls for tensor in call.given)
-        elsewhere -= sum(read is tensor for call in after.calls for tensor in call.given)
+        inside = {id(call) for call in (*before.calls, *after.calls)}
+        kept = [read, *before.own, *after.own]
+        elsewhere = any(
+            tensor is one for call in found.calls if id(call) not in inside for tensor in call.given for one in kept
+        )
         returned = any(read is tensor for tensor in found.outputs[""])
         once = runs.count(before.module) == runs.count(after.module) == 1
-        mine = [modules[name]._parameters.values() for name in (before.name, after.name)]
+        both = modules[before.name], modules[after.name]
+        hooked = any(module._forward_hooks or module._forward_pre_hooks for module in both)
+        mine = [module._parameters.values() for module in both]
         alone = all(owners.count(id(tensor)) == 1 for one in mine for tensor in one if tensor is not None)
-        if once and alone and not elsewhere and not returned and modules[after.name].track_running_stats:
+        plain = "weight" in modules[before.name]._parameters and modules[after.name].track_running_stats
+        if once and alone and plain and not (elsewhere or returned or hooked):
             pairs.append((before.name, after.name))
     return pairs
 

@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnviz.analysis.empty_results import empty_result
-from cnnviz.analysis.hooks import check_module, same_random_numbers_after
+from cnnviz.analysis.hooks import check_module, same_random_numbers_after, uncompiled
 from cnnviz.models.stochastic_depth import StochasticDepth
 
 InputSize = int | Sequence | Mapping | Tensor | None
@@ -95,7 +95,7 @@ def trace(model: nn.Module, inputs: Sequence[Tensor] | Mapping[str, Tensor], *, 
         ValueError: the model does not take such inputs, asks for the value of a tensor, or was scripted.
     """
     check_module(model)
-    model = getattr(model, "_orig_mod", model)  # what torch.compile made a program of
+    model = uncompiled(model)
     originals = dict(_named_tensors(model.named_modules()))
     copied, copies = _without_content(model, originals)
     args = () if isinstance(inputs, Mapping) else tuple(map(_to_meta, inputs))

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cnnviz.analysis.arrays import read_arrays
 from cnnviz.analysis.directions import Direction, inner
 from cnnviz.analysis.slice import Slice
 from cnnviz.files import whole_file
@@ -77,9 +78,15 @@ class Trajectory:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Trajectory":
-        """Return the path of a file that `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            return cls(**{name: file[name] for name in file.files})
+        """Return the path of a file that `save` wrote.
+
+        Raises:
+            ValueError: the file is something else, or damaged.
+        """
+        try:
+            return cls(**read_arrays(path, "trajectory"))
+        except TypeError as error:
+            raise ValueError(f"{path} holds no trajectory ({error}); move or delete it") from None
 
 
 def pca_directions(checkpoints: Sequence[State], *, ignore: str | None = "biasbn") -> Plane:
@@ -99,7 +106,9 @@ def pca_directions(checkpoints: Sequence[State], *, ignore: str | None = "biasbn
     if len(checkpoints) < 3:
         raise ValueError(f"a plane needs at least three checkpoints, not {len(checkpoints)}")
     steps = [_way(checkpoints[-1], state, ignore) for state in checkpoints]
-    gram = np.array([[inner(a, b) for b in steps] for a in steps])  # T, T
+    gram = _gram(steps)  # T, T
+    if not np.isfinite(gram).all():
+        raise ValueError("a checkpoint holds NaN or infinity: that training ran away, and its path has no plane")
     mean = np.eye(len(steps)) - 1 / len(steps)
     values, vectors = np.linalg.eigh(mean @ gram @ mean)
     values, vectors = values[::-1].clip(min=0), vectors[:, ::-1]
@@ -177,17 +186,31 @@ def trajectory(
 
 
 def _way(start: State, end: State, ignore: str | None) -> Direction:
-    """Return the way between two checkpoints; running statistics are no weights."""
+    """Return the way between two checkpoints, tied weights once; running statistics are no weights."""
     if start.keys() != end.keys():
         differs = sorted(start.keys() ^ end.keys())
         raise ValueError(f"the checkpoints are of different networks: only one of them has {differs[0]}")
     names = [name for name, tensor in start.items() if tensor.is_floating_point() and not _is_statistic(name)]
     names = [name for name in names if ignore is None or start[name].ndim >= 2]
+    names = list({(start[name].data_ptr(), start[name].shape): name for name in reversed(names)}.values())[::-1]
+    for name in names:
+        if start[name].shape != end[name].shape:
+            shapes = [list(state[name].shape) for state in (start, end)]
+            raise ValueError(f"the checkpoints are of different networks: {name} is {shapes[0]} and {shapes[1]}")
     return {name: end[name].detach() - start[name].detach() for name in names}
 
 
 def _is_statistic(name: str) -> bool:
     return name.rpartition(".")[2] in ("running_mean", "running_var")
+
+
+def _gram(steps: Sequence[Direction]) -> np.ndarray:
+    """Return all inner products, [T, T], one parameter at a time."""
+    total = np.zeros((len(steps), len(steps)))
+    for name in steps[0]:
+        rows = torch.stack([step[name].flatten() for step in steps]).to("cpu", torch.float64)  # T, weights
+        total += (rows @ rows.T).numpy()
+    return total
 
 
 def _combined(steps: Sequence[Direction], factors: np.ndarray) -> Direction:

@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from cnnviz.datasets.folders import DATA
 
@@ -46,14 +47,14 @@ def published(model: str | None = None, quantity: str | None = None) -> list[Pub
     return found
 
 
-def measured(experiment: str, scale: str = "full", **keys) -> list[dict]:
+def measured(experiment: str, scale: str = "full", *, folder: Path | None = None, **keys) -> list[dict]:
     """Return the measured cells of an experiment, possibly none: `measured("lenet", model="lenet5", dataset="mnist")`.
 
     Each is one result of `python -m cnnviz.training` as written in data/results; `keys` choose by equality. The
     fields: model, dataset, seed, recipe, hardware, torch, date, records (one dict an epoch), final, and
     cells_planned and seeds_planned: fewer than that are a part of what was planned.
     """
-    path = RESULTS / f"{experiment}-{scale}.json"
+    path = (folder or RESULTS) / f"{experiment}-{scale}.json"
     if not path.exists():
         return []
     table = json.loads(path.read_text("utf-8"))

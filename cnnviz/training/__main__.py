@@ -78,12 +78,14 @@ def _run(options, device: torch.device, accelerator) -> int:
             break
         if not accelerator or accelerator.is_main_process:
             print(f"{run.records[-1].describe()} Wrote {results.add(cell, run)}.")
+    if accelerator:
+        accelerator.wait_for_everyone()  # the first process may still be writing the last weights
     for cell, plane in missing_surfaces(results, with_surface):
         if not results.has_weights(cell) or _any(time.monotonic() > deadline, device, accelerator):
             continue
         try:
             print(f"{plane}: {compute(results, cell, plane, device, deadline, accelerator).describe()}")
-        except ValueError as error:  # weights or rows of another plan
+        except (DatasetNotFoundError, ValueError) as error:  # weights or rows of another plan
             print(f"Left out {cell.name}, {plane}: {error}")
             absent = True
     return 1 if absent else 0
@@ -125,9 +127,9 @@ def _finish(cell: Cell, run: Run, results: Results, deadline: float, accelerator
                 return False
             record = next(run)
             if first:
-                results.save_checkpoint(cell, run)
                 if cell.surface:
-                    results.save_weights(cell, run)
+                    results.save_weights(cell, run)  # first: a checkpoint says that the epoch is over
+                results.save_checkpoint(cell, run)
             longest = max(longest, record.seconds)
             bar.update(min(1, record.epoch))
             bar.set_postfix(test_error=f"{record.test_error:.2%}")

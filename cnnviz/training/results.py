@@ -59,6 +59,10 @@ class Results:
         run.load_state_dict(state)
         return True
 
+    def row(self, cell: Cell) -> dict | None:
+        """Return the result of a cell, if there is one."""
+        return next((row for row in self._rows(cell) if is_of(row, cell)), None)
+
     def save_weights(self, cell: Cell, run: Run) -> None:
         """Keep the weights of a network after its last whole epoch: a point of the path that its training takes."""
         self._path_of(cell).mkdir(parents=True, exist_ok=True)

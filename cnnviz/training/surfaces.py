@@ -1,6 +1,8 @@
 """The surfaces of an experiment: of each trained network a slice in every random plane, and one along its path."""
 
+import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +30,20 @@ def planes(cell: Cell) -> list[str]:
 def missing_surfaces(results: Results, planned: list[Cell]) -> list[tuple[Cell, str]]:
     """Return the cells and planes that have no file yet: one plane of every network, then the next."""
     wanted = [(cell, planes(cell)[place]) for place in range(_most(planned)) for cell in planned]
-    return [(cell, plane) for cell, plane in wanted if not file_of(results.folder, cell, plane).exists()]
+    return [(cell, plane) for cell, plane in wanted if not _is_there(results, cell, plane)]
+
+
+def _is_there(results: Results, cell: Cell, plane: str) -> bool:
+    """Return whether the file is of this plan, and of the training that the table has."""
+    path = file_of(results.folder, cell, plane)
+    return path.exists() and LossSurface.load(path).metadata.get("trained") == _trained(results, cell)
+
+
+def _trained(results: Results, cell: Cell) -> dict:
+    """Return what a surface must say of its network: how it was trained, with what result, and what is to be drawn."""
+    row = results.row(cell)
+    result = row and {key: row[key] for key in ("hardware", "torch", "final")}
+    return json.loads(json.dumps({"recipe": asdict(cell.recipe), "surface": dict(cell.surface), "result": result}))
 
 
 def file_of(folder: Path, cell: Cell, plane: str) -> Path:
@@ -65,7 +80,8 @@ def compute(results: Results, cell: Cell, plane: str, device, deadline: float, a
     surface = loss_surface(
         model.to(device), pair, *directions, alphas=axes[0], betas=axes[1], bn=bn, dtype=dtype,
         resume=kept, accelerator=accelerator, minutes=(deadline - time.monotonic()) / 60,
-        metadata={"network": cell.variant, "plane": plane, "dataset": cell.dataset, "scale": cell.scale} | about,
+        metadata={"network": cell.variant, "plane": plane, "dataset": cell.dataset, "trained": _trained(results, cell)}
+        | about,
     )  # fmt: skip
     if surface.complete and (not accelerator or accelerator.is_main_process):
         results.folder.mkdir(parents=True, exist_ok=True)

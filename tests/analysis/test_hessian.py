@@ -104,9 +104,26 @@ def test_a_linear_model_with_squares_has_a_hessian_that_is_known():
     assert found.steps == 16
 
 
+def test_a_piecewise_linear_loss_has_no_curvature_and_a_point_without_numbers_none_that_is_known():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 4, bias=False)).double()
+    flat = hessian_extremes(model, pictures(), steps=3, loss=loss_function("hinge"), dtype=torch.float64)
+    assert (flat.smallest, flat.largest) == (0, 0)
+    d1, d2 = (random_direction(net(), generator=generator(seed)) for seed in (1, 2))
+    axes = {"alphas": [0, 1e300], "betas": [0, 1]}
+    found = curvature_map(net(), pictures(), d1, d2, **axes, steps=3, dtype=torch.float64, progress=False)
+    assert np.isfinite(found.ratio[0]).all()
+    assert np.isnan(found.ratio[1]).all()
+    assert "2 points" in found.describe()
+
+
 @pytest.mark.parametrize(
-    ("options", "words"), [({"steps": 0}, "steps .*at least 1"), ({"ignore": "bn"}, "ignore .*'biasbn', None")]
+    ("options", "words"),
+    [
+        ({"steps": 0}, "steps .*at least 1"),
+        ({"ignore": "bn"}, "ignore .*'biasbn', None"),
+        ({"dtype": torch.bfloat16}, "lost in bf16"),
+    ],
 )
 def test_what_makes_no_sense_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
-        hessian_extremes(net(), pictures(), dtype=torch.float64, **options)
+        hessian_extremes(net(), pictures(), **{"dtype": torch.float64} | options)

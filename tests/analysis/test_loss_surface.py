@@ -18,8 +18,9 @@ from torch import nn
 
 from cnnviz.analysis.directions import interpolate_direction, random_direction
 from cnnviz.analysis.evaluate import evaluate
-from cnnviz.analysis.loss_surface import LossSurface, loss_line, loss_surface
+from cnnviz.analysis.loss_surface import LossLine, LossSurface, loss_line, loss_surface
 from cnnviz.analysis.loss_surface.__main__ import main
+from cnnviz.analysis.losses import loss_function
 from cnnviz.datasets import load_dataset
 from cnnviz.models import lenet5, resnet20
 
@@ -149,7 +150,7 @@ def test_the_network_its_modes_gradients_and_the_random_numbers_stay_also_after_
             calls.append(1)
             if error and len(calls) > 3:
                 raise error
-            return logits.sum(1)
+            return logits.sum(1)  # once to look at its shape, then once for each point
 
         options = {"alphas": [0, 1], "betas": [0, 1], "loss": loss, "progress": False}
         directions = directions_of(model)
@@ -292,6 +293,58 @@ def test_a_file_of_another_surface_is_named_and_left_alone(tmp_path):
         loss_surface(model, data, *directions_of(model), **options | {"resume": path.with_name("other.npz")})
     assert path.read_bytes() == content
     assert path.with_name("other.npz").read_bytes() == b"PK\x03\x04 no archive"
+
+
+def test_a_file_of_another_loss_is_refused(tmp_path):
+    model, data = net(), pictures()
+    options = {"alphas": [0, 1], "betas": [0, 1], "progress": False, "resume": tmp_path / "s.npz"}
+    loss_surface(model, data, *directions_of(model), **options)
+    with pytest.raises(ValueError, match="fingerprint"):
+        loss_surface(model, data, *directions_of(model), **options, loss=loss_function("hinge"))
+
+
+def test_a_file_with_a_flipped_byte_is_named_or_right(tmp_path):
+    model, path = net(), tmp_path / "s.npz"
+    loss_surface(model, pictures(), *directions_of(model), alphas=[0, 1], betas=[0, 1], progress=False).save(path)
+    content, draw, refusals = path.read_bytes(), random.Random(0), []
+    for _ in range(200):
+        flipped = bytearray(content)
+        flipped[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        path.write_bytes(flipped)
+        try:
+            LossSurface.load(path)
+        except ValueError as error:
+            refusals.append(str(error))
+    assert len(refusals) > 50
+    assert all(str(path) in words for words in refusals)
+
+
+def test_losses_that_are_not_finite_are_computed_rows_and_described():
+    surface = loss_surface(net(), pictures(), *directions_of(net()), alphas=ALPHAS, betas=BETAS, progress=False)
+    surface.loss[0] = np.inf
+    surface.loss[-1] = np.nan
+    assert surface.complete
+    assert 0 <= surface.basin_area() <= 1
+    assert 0 <= surface.nonconvex_share() <= 1
+    assert "inf" in surface.describe()
+    surface.loss[:] = np.nan
+    assert math.isnan(surface.nonconvex_share())
+    line = LossLine(ALPHAS, *np.full((3, 5), np.nan))
+    assert "not finite anywhere" in line.describe()
+
+
+def test_the_basin_of_a_partial_surface_is_that_of_its_computed_rows():
+    half = surface(lambda a, b: a**2 + b**2)
+    for values in (half.loss, half.accuracy):
+        values[:20] = np.nan
+    assert half.basin_area(0.25) == pytest.approx(math.pi / 16, rel=0.05)
+
+
+def test_rounding_near_a_minimum_is_no_valley_and_no_hill():
+    axis, noise = np.linspace(-1, 1, 31), np.random.default_rng(0).normal(size=(31, 31))
+    flat = surface(1e-6 + 1e-8 * noise, axis, axis, dtype="float32")
+    assert flat.nonconvex_share() == 0
+    assert len(flat.local_minima()) == 0
 
 
 def test_an_estimate_comes_before_what_takes_over_a_minute(capsys, monkeypatch):

@@ -1,11 +1,13 @@
 """A network at the points of a plane: the same numbers as loading the weights of each point into it, and faster."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
 import torchvision
 from torch import nn
+from torch.nn.utils import prune
 
 from cnnviz.analysis.directions import interpolate_direction, random_direction
 from cnnviz.analysis.evaluate import evaluate
@@ -160,6 +162,64 @@ def test_what_cannot_be_folded_exactly_is_not_and_the_result_is_right(model):
         assert found.tolist() == pytest.approx(naive(model, images.double(), labels, directions, point), rel=1e-9)
 
 
+class Reading(Branching):
+    """Its code reads the filters of a convolution besides running it."""
+
+    def forward(self, x):
+        y = self.norm(self.convolution(x)) * self.convolution.weight.abs().mean()
+        return self.head(y.relu().mean((2, 3)))
+
+
+def hooked(where):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    model.append(nn.Linear(4, 10))
+    model[where].register_forward_hook(lambda module, inputs, output: output * 2)
+    return model
+
+
+def pruned():
+    model = hooked(5)
+    prune.l1_unstructured(model[0], "weight", 0.5)
+    with torch.no_grad():
+        model(torch.zeros(1, 3, 8, 8))  # what it keeps has no history now, and can be copied
+    return model
+
+
+@pytest.mark.parametrize("make", [Reading, partial(hooked, 0), partial(hooked, 1), pruned])
+def test_what_is_done_to_a_convolution_from_outside_keeps_it_from_being_folded(make):
+    model, (images, labels) = lived_in(make()).double(), pictures(6, size=8)
+    one = Slice(model, images, labels, [random_direction(model, generator=generator(1))], dtype=torch.float64)
+    assert one.folded == ()
+    with torch.no_grad():
+        expected = loss_function()(model(images.double()), labels).sum().item()
+    assert one.at([(0.0,)])[0][0, 0].item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_compiled_network_is_that_which_was_compiled():
+    model, (images, labels) = lived_in(resnet20()), pictures(4)
+    compiled = torch.compile(model)  # never run: nothing is compiled here
+    direction = random_direction(compiled, generator=generator(1))
+    assert direction.keys() == random_direction(model).keys()
+    found, expected = (Slice(one, images, labels, [direction]).at([(0.5,)])[0] for one in (compiled, model))
+    assert torch.equal(found, expected)
+
+
+def test_batches_are_of_nearly_equal_size():
+    model, (images, labels) = lived_in(resnet20()), pictures(13)
+    one = Slice(model, images, labels, [random_direction(model)], batch_size=4)
+    assert sorted(len(batch) for batch, _ in one.batches) == [3, 3, 3, 4]
+    assert one.batch_size == 4
+
+
+def test_volumes_and_their_convolutions_are_evaluated_too():
+    model = nn.Sequential(nn.Unflatten(1, (1, 3)), nn.Conv3d(1, 4, 3), nn.BatchNorm3d(4), nn.Flatten())
+    model = lived_in(model.append(nn.Linear(4 * 36, 10)))
+    images, labels = pictures(4, size=8)
+    one = Slice(model, images, labels, [random_direction(model)])
+    assert one.folded == ("2",)
+    assert one.at([(0.0,)])[0][0, 0].item() / 4 == pytest.approx(evaluate(model, images, labels).loss, rel=1e-5)
+
+
 def test_normalisation_that_the_direction_moves_is_not_folded_and_the_result_is_right():
     model, (images, labels) = lived_in(resnet20()).double(), pictures(6)
     directions = [random_direction(model, ignore=None, generator=generator(seed)) for seed in (1, 2)]
@@ -191,11 +251,12 @@ def test_statistics_of_the_batch_are_those_of_training():
 
 
 def test_bf16_is_near_and_a_small_loss_is_that_of_float32():
+    torch.manual_seed(2)
     model, (images, _) = lived_in(resnet20()), pictures(64)
     with torch.no_grad():
         labels = model(images).argmax(1)
         model.head.fc.weight *= 60  # sure of itself: a loss of nearly nothing
-    directions = [random_direction(model, generator=generator(1))]
+    directions = [random_direction(model, generator=generator(2))]
     exact, rough = (Slice(model, images, labels, directions, dtype=d) for d in (torch.float32, torch.bfloat16))
     (near, far), (rough_near, rough_far) = exact.at([(0.0,), (1.0,)])[0], rough.at([(0.0,), (1.0,)])[0]
     assert near[0] / 64 < 0.1
@@ -212,11 +273,13 @@ def test_the_first_images_keep_what_they_are_taken_for():
 
 def test_hooks_parameters_that_ask_for_gradients_and_modes_stay_as_they_were():
     model, (images, labels) = lived_in(resnet20()).train(), pictures(4)
+    hook = model.stem.register_forward_hook(lambda module, inputs, output: None)
     model.stem.conv.weight.grad = torch.ones_like(model.stem.conv.weight)
     Slice(model, images, labels, [random_direction(model)]).at([(0.5,)])
     assert all(parameter.requires_grad for parameter in model.parameters())
     assert all(module.training for module in model.modules())
     assert (model.stem.conv.weight.grad == 1).all()
+    assert list(model.stem._forward_hooks) == [hook.id]
 
 
 def wrong(**options):
@@ -242,6 +305,9 @@ def wrong(**options):
         ({"images": torch.zeros(4, 3, 32, 32, dtype=torch.uint8)}, TypeError, "normalised float32"),
         ({"images": torch.zeros(4, 1, 32, 32)}, ValueError, "1"),
         ({"labels": torch.full((4,), 10)}, ValueError, "labels run from 10"),
+        ({"loss": nn.functional.cross_entropy}, ValueError, r"a number for each image.*gave \[\]"),
+        ({"directions": [{"head.fc.bias": torch.zeros(10)}]}, ValueError, "direction 1 is 0 everywhere"),
+        ({"bn": "batch", "batch_size": 1}, ValueError, "two images a batch"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_does(options, kind, words):

@@ -137,6 +137,12 @@ def test_a_trajectory_survives_its_file(tmp_path):
     assert repr(Trajectory.load(path.save(tmp_path / "path.npz"))) == repr(path)
 
 
+def test_tied_weights_count_once():
+    states, _ = planted(PLACES)
+    tied = [state | {"also": state["4.weight"]} for state in states]
+    np.testing.assert_array_equal(pca_directions(tied).distance, pca_directions(states).distance)
+
+
 def test_paths_without_a_plane_are_refused():
     states, _ = planted(PLACES)
     with pytest.raises(ValueError, match="at least three checkpoints, not 2"):
@@ -145,5 +151,9 @@ def test_paths_without_a_plane_are_refused():
         pca_directions([states[0]] * 3)
     with pytest.raises(ValueError, match="lie on a line"):
         pca_directions(planted([(2.0, 0.0), (1.0, 0.0), (0.0, 0.0)])[0])
+    with pytest.raises(ValueError, match=r"4.weight is \[10, 16\] and \[1, 16\]"):
+        pca_directions([states[0], states[1] | {"4.weight": states[1]["4.weight"][:1]}, states[2]])
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        pca_directions([states[0] | {"4.weight": states[0]["4.weight"] * torch.nan}, *states[1:]])
     with pytest.raises(ValueError, match=r"only one of them has 4\.bias"):
         pca_directions([states[0], states[1], {name: t for name, t in states[2].items() if name != "4.bias"}])

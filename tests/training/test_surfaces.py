@@ -1,6 +1,5 @@
 """The surfaces of an experiment: trained, sliced, kept, resumed, and read back as a table."""
 
-import importlib
 import json
 import math
 
@@ -16,7 +15,6 @@ from cnnviz.training import experiments, surfaces
 from cnnviz.training.experiments import Cell
 from cnnviz.training.recipe import Recipe
 
-reader = importlib.import_module("cnnviz.analysis.landscape")  # the package also has a function of this name
 RECIPE = Recipe(epochs=3, batch_size=50, lr=0.05, momentum=0.9)
 OPTIONS = {"channels": [4, 8, 8], "head": "flatten", "image_size": 28}
 SURFACE = {"points": 3, "images": 60, "seeds": [0, 1]}
@@ -131,16 +129,15 @@ def test_weights_of_another_plan_are_named_and_left_alone(folder, tmp_path, caps
     assert (place / "epoch-000.pt").read_bytes() == content
 
 
-def test_the_landscape_is_a_table_of_what_the_files_hold(folder, monkeypatch):
+def test_the_landscape_is_a_table_of_what_the_files_hold(folder):
     table = json.loads((folder / "results" / "loss_surfaces-reduced.json").read_text("utf-8"))
-    planned = {name: table[name] for name in ("cells_planned", "seeds_planned")}
-    monkeypatch.setattr(reader, "measured", lambda *_: [cell | planned for cell in table["cells"]])
     found = landscape("reduced", folder / "results")
     assert list(found.surfaces) == ["net", "net, large batch"]
     assert list(found.surfaces["net"]) == ["path", "seed 0", "seed 1"]
     assert len(found.random("net")) == 2
     assert found.planned == 6
     assert "partial" not in found.describe()
+    assert "digits, 60 training images, 3 x 3 points" in found.provenance  # the path's plane has fewer
     areas = [surface.basin_area() for surface in found.random("net")]
     assert f"{np.mean(areas):.1%} ({min(areas):.1%} to {max(areas):.1%})" in found._repr_markdown_()
     assert f"{table['cells'][0]['final']['train_error']:.1%}" in found.describe()

@@ -6,10 +6,8 @@ H. Li, Z. Xu, G. Taylor, C. Studer and T. Goldstein, Visualizing the loss landsc
 import json
 import math
 import os
-import pickle
 import time
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -20,16 +18,19 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from cnnviz.analysis.arrays import read_arrays
 from cnnviz.analysis.device import hardware
-from cnnviz.analysis.directions import Direction, cosine, length
+from cnnviz.analysis.directions import Direction, cosine, length, tensors_of
 from cnnviz.analysis.evaluate import device_of
+from cnnviz.analysis.hooks import uncompiled
 from cnnviz.analysis.losses import Loss
 from cnnviz.analysis.slice import SHOWN, Data, Slice, pair_of
 from cnnviz.files import whole_file
 
 GUESSING = math.log(10)  # nats: the cross-entropy of a network that gives ten classes the same chance
-# How far a mean loss may be from the exact one, as a fraction: a difference of losses must exceed it to mean anything.
-ROUNDING = {"float64": 1e-13, "float32": 1e-5, "bfloat16": 2e-2}
+# How far a mean loss may be from the exact one, as a fraction and in nats (a small loss is a difference of large
+# logits): a difference of losses must exceed both to mean anything.
+ROUNDING = {"float64": (1e-13, 1e-14), "float32": (1e-5, 1e-6), "bfloat16": (2e-2, 1e-6)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,8 @@ class LossLine:
 
     def describe(self) -> str:
         """Say the loss at both ends and where it is lowest."""
+        if not np.isfinite(self.loss).any():
+            return f"{_what(self.metadata)}: the loss is not finite anywhere."
         low = int(np.nanargmin(self.loss))
         return (
             f"{_what(self.metadata)}: loss {self.loss[0]:.3g} at {self.alphas[0]:g}, lowest {self.loss[low]:.3g} at "
@@ -78,12 +81,16 @@ class LossSurface:
         return int(np.abs(self.alphas).argmin()), int(np.abs(self.betas).argmin())
 
     def basin_area(self, level: float = GUESSING) -> float:
-        """Return the fraction of the plane's area whose loss lies below `level`; ln 10 by default, that of guessing."""
-        return float((self._areas * (self.loss < level)).sum() / self._areas.sum())
+        """Return the fraction of the computed area whose loss lies below `level`: that of guessing by default."""
+        known = self._areas * ~np.isnan(self.accuracy)
+        return float((known * (self.loss < level)).sum() / known.sum()) if known.any() else math.nan
 
     def local_minima(self) -> np.ndarray:
-        """Return the inner points that lie lower than their eight neighbours: float64 [M, 2], alpha and beta."""
-        inside = self.loss[1:-1, 1:-1]
+        """Return the inner points that lie lower than their eight neighbours: float64 [M, 2], alpha and beta.
+
+        By more than rounding explains.
+        """
+        inside = self.loss[1:-1, 1:-1] + self._rounding
         around = [self._shifted(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
         rows, columns = np.nonzero(np.all([inside < other for other in around], axis=0))
         return np.stack([self.alphas[rows + 1], self.betas[columns + 1]], axis=1)
@@ -96,6 +103,10 @@ class LossSurface:
         """
         (before_a, after_a), (before_b, after_b) = _gaps(self.alphas)[:, :, None], _gaps(self.betas)[:, None, :]
         f = self._shifted
+        with np.errstate(invalid="ignore"):  # far away a loss may be infinite: no curvature there
+            return self._bends(f, before_a, after_a, before_b, after_b)
+
+    def _bends(self, f, before_a, after_a, before_b, after_b):
         aa = 2 * ((f(1, 0) - f(0, 0)) / after_a - (f(0, 0) - f(-1, 0)) / before_a) / (before_a + after_a)
         bb = 2 * ((f(0, 1) - f(0, 0)) / after_b - (f(0, 0) - f(0, -1)) / before_b) / (before_b + after_b)
         ab = (f(1, 1) - f(1, -1) - f(-1, 1) + f(-1, -1)) / ((before_a + after_a) * (before_b + after_b))
@@ -105,12 +116,13 @@ class LossSurface:
     def nonconvex_share(self) -> float:
         """Return the fraction of the inner points at which the surface bends downwards in some direction.
 
-        By more than rounding explains: with bf16 that is much, and a share that was computed so is too small. NaN where
-        the grid has no inner points.
+        By more than rounding explains: with bf16 that is much, and a share that was computed so is too small. Points
+        with a neighbour that is not finite or not computed do not count; NaN where none is left.
         """
         gap = min(np.diff(self.alphas).min(), np.diff(self.betas).min())
-        noise = 4 * ROUNDING[self.metadata.get("dtype", "float64")] * np.abs(self.loss[1:-1, 1:-1]) / gap**2
-        return float((self.curvature()[0] < -noise).mean()) if noise.size else math.nan
+        smaller, noise = self.curvature()[0], 4 * self._rounding / gap**2
+        known = np.isfinite(smaller)
+        return float((smaller < -noise)[known].mean()) if known.any() else math.nan
 
     def describe(self) -> str:
         """Say the loss at the centre and on the rim, how large the basin is, and how rough the surface."""
@@ -144,12 +156,17 @@ class LossSurface:
         Raises:
             ValueError: the file is something else, or damaged.
         """
+        arrays = read_arrays(path, "loss surface")
         try:
-            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
             return cls(**arrays | {"metadata": json.loads(str(arrays["metadata"]))})
-        except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        except (ValueError, LookupError, TypeError) as error:
             raise ValueError(f"{path} holds no loss surface ({error}); move or delete it") from None
+
+    @property
+    def _rounding(self) -> np.ndarray:
+        """How far the loss of every inner point may be from the exact one, nats, [A-2, B-2]."""
+        fraction, nats = ROUNDING[self.metadata.get("dtype", "float64")]
+        return fraction * np.abs(self.loss[1:-1, 1:-1]) + nats
 
     @property
     def _areas(self) -> np.ndarray:
@@ -234,12 +251,11 @@ def loss_surface(
     alphas, betas, (images, labels) = _axis("alphas", alphas), _axis("betas", betas), pair_of(data)
     one = Slice(model, images, labels, [d1, d2], bn=bn, dtype=dtype, batch_size=batch_size, loss=loss)
     about = _metadata(model, images, [d1, d2], bn=bn, dtype=dtype, batch_size=one.batch_size) | dict(metadata or {})
-    about["fingerprint"] = _fingerprint(model, d1, d2, {"": images, "labels": labels}, alphas, betas)
-    surface = _begun(resume, alphas, betas, labels[:SHOWN].cpu().numpy(), about)
+    about["fingerprint"] = _fingerprint(model, d1, d2, {"": images, "labels": labels}, alphas, betas, one.probe)
+    surface = _alike(lambda: _begun(resume, alphas, betas, labels[:SHOWN].cpu().numpy(), about), accelerator)
+    about = surface.metadata
     rows = np.flatnonzero(np.isnan(surface.accuracy[:, 0]))
     process, processes = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
-    if accelerator:
-        accelerator.wait_for_everyone()  # all have read the file before the first process writes the next
     progress = progress and process == 0
     if progress and len(rows):
         _announce(one, len(rows) * len(betas) / processes, model)
@@ -284,15 +300,15 @@ def _means(sums: Tensor, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     """Return mean loss, accuracy and standard error of the mean from sums over the images, [points, 3]."""
     total, squares, right = sums.numpy().T
     with np.errstate(all="ignore"):  # far away a loss may be infinite, and is then shown as that
-        variance = np.maximum(squares / count - (total / count) ** 2, 0) * count / max(count - 1, 1)
+        unbiased = count / (count - 1) if count > 1 else math.nan
+        variance = np.maximum(squares / count - (total / count) ** 2, 0) * unbiased
     return total / count, right / count, np.sqrt(variance / count)
 
 
 def _metadata(model: nn.Module, images: Tensor, directions, *, bn, dtype, batch_size) -> dict:
-    model = getattr(model, "_orig_mod", model)
     angle = {"cosine": cosine(*directions)} if len(directions) == 2 else {}
     return {
-        "model": type(model).__name__,
+        "model": type(uncompiled(model)).__name__,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "images": len(images),
         "bn": bn,
@@ -306,14 +322,14 @@ def _metadata(model: nn.Module, images: Tensor, directions, *, bn, dtype, batch_
     }
 
 
-def _fingerprint(model: nn.Module, d1: Direction, d2: Direction, data: Mapping, *axes: np.ndarray) -> str:
-    """Return a text that changes with anything that the surface is computed from."""
-    found = sha256()
-    for tensors in (getattr(model, "_orig_mod", model).state_dict(), d1, d2, data):
+def _fingerprint(model, d1: Direction, d2: Direction, data: Mapping, alphas, betas, probe: float) -> str:
+    """Return a text that changes with anything that the surface is computed from; `probe` stands for the loss."""
+    found = sha256(f"{probe:.6g}".encode())
+    for tensors in (tensors_of(model), d1, d2, data):
         for name, tensor in tensors.items():
             found.update(name.encode())
             found.update(tensor.detach().to("cpu").contiguous().flatten().view(torch.uint8).numpy())
-    for axis in axes:
+    for axis in (alphas, betas):
         found.update(axis.tobytes())
     return found.hexdigest()
 
@@ -355,6 +371,24 @@ def seconds_per_point(one: Slice) -> float:
     start = time.perf_counter()
     one.at(here)
     return time.perf_counter() - start
+
+
+def _alike(read: Callable[[], LossSurface], accelerator) -> LossSurface:
+    """Return in every process what the first one reads, or raise in every process what it raises."""
+    if accelerator is None:
+        return read()
+    from accelerate.utils import broadcast_object_list  # slow to import, and only several processes need it
+
+    found = [None]
+    if accelerator.is_main_process:
+        try:
+            found = [read()]
+        except ValueError as error:
+            found = [error]
+    [found] = broadcast_object_list(found)
+    if isinstance(found, ValueError):
+        raise found
+    return found
 
 
 def _all(found: tuple[Tensor, ...], accelerator) -> list[tuple[Tensor, ...]]:

@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import io
 import os
+import pickle
 import sys
 from pathlib import Path
 
@@ -65,13 +66,15 @@ def _run(options, accelerator):
     data = load_dataset(options.dataset)
     few = data.subset(train=min(options.images, len(data.x_train)))
     model = create_model(options.model, num_classes=data.num_classes, in_channels=data.image_shape[0])
-    state = torch.load(options.weights, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(options.weights, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{options.weights} holds no weights ({type(error).__name__})") from None
     try:
         model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(
-            f"{options.weights} does not fit {options.model}: {str(error).splitlines()[1].strip()}"
-        ) from None
+    except (RuntimeError, TypeError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ValueError(f"{options.weights} does not fit {options.model}: {reason}") from None
     generator = torch.Generator().manual_seed(options.seed)
     directions = [random_direction(model, norm=options.norm, generator=generator) for _ in range(2)]
     device = accelerator.device if accelerator else as_device(options.device)
