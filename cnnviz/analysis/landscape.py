@@ -33,7 +33,9 @@ class Landscape:
         """Say what was measured, and of every network how large its basin is, how many minima and how rough."""
         if not self.surfaces:
             return f"Loss surfaces, {self.scale} scale: not measured yet. Measure them: {self.command}"
-        lines = [f"{network}: {', '.join(self._row(network))}." for network in self.surfaces]
+        words = ("training error", "planes", "median on the rim", "below ln 10", "local minima", "not convex")
+        rows = {network: zip(words, self._row(network), strict=True) for network in self.surfaces}
+        lines = [f"{name}: {', '.join(f'{word} {text}' for word, text in row)}." for name, row in rows.items()]
         return " ".join([f"Loss surfaces, {self.scale} scale, {self.provenance}.", *lines])
 
     @property
@@ -63,17 +65,19 @@ class Landscape:
             return f"**Loss surfaces, {self.scale} scale**: not measured yet. Measure them: `{self.command}`"
         rows = [f"| {' | '.join([network, *self._row(network)])} |" for network in self.surfaces]
         head = (
-            "| network | training error | planes | loss below ln 10 | local minima | not convex |\n"
-            "| --- | --- | --- | --- | --- | --- |"
+            "| network | training error | planes | median loss on the rim | loss below ln 10 | local minima "
+            "| not convex |\n"
+            "| --- | --- | --- | --- | --- | --- | --- |"
         )
         return "\n".join([f"**Loss surfaces, {self.scale} scale**: {self.provenance}\n", head, *rows])
 
     def _row(self, network: str) -> list[str]:
-        """Return training error, number of random planes, basin, minima and roughness, means and ranges, in words."""
+        """Return training error, random planes, rim, basin, minima and roughness in words: means and ranges."""
         found, final = self.random(network), self.trained[network]["final"]
         return [
             f"{final['train_error']:.1%}",
             f"{len(found)} random",
+            _spread([float(np.median(surface.rim())) for surface in found], _loss),
             _spread([surface.basin_area() for surface in found], "{:.1%}".format),
             _spread([len(surface.local_minima()) for surface in found], "{:.3g}".format),
             _spread([surface.nonconvex_share() for surface in found], "{:.1%}".format),
@@ -117,6 +121,11 @@ def landscape(scale: str | None = None, folder: Path = RESULTS) -> Landscape:
         cells,
         planned,
     )
+
+
+def _loss(value: float) -> str:
+    """Return three digits of a small loss and all before the point of a large one."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _spread(values: list[float], words: Callable[[float], str]) -> str:

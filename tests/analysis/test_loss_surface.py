@@ -384,6 +384,11 @@ def test_the_level_of_the_basin_is_that_of_guessing_ten_classes_by_default():
     assert flat.basin_area() == pytest.approx(0.75, abs=0.02)
 
 
+def test_the_rim_is_every_point_of_the_border_once():
+    numbered = surface(np.arange(12).reshape(3, 4), np.arange(3.0), np.arange(4.0))
+    assert numbered.rim().tolist() == [0, 1, 2, 3, 7, 11, 10, 9, 8, 4]
+
+
 def test_local_minima_are_where_the_formula_has_them():
     waves = surface(lambda a, b: np.cos(2 * np.pi * a) + np.cos(2 * np.pi * b))
     assert sorted(map(tuple, waves.local_minima().round(6).tolist())) == [

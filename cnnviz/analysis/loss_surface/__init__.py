@@ -85,6 +85,10 @@ class LossSurface:
         known = self._areas * ~np.isnan(self.accuracy)
         return float((known * (self.loss < level)).sum() / known.sum()) if known.any() else math.nan
 
+    def rim(self) -> np.ndarray:
+        """Return the losses on the rim of the plane, once around: float64 [2 A + 2 B - 4]."""
+        return np.concatenate([self.loss[0, :-1], self.loss[:-1, -1], self.loss[-1, :0:-1], self.loss[:0:-1, 0]])
+
     def local_minima(self) -> np.ndarray:
         """Return the inner points that lie lower than their eight neighbours: float64 [M, 2], alpha and beta.
 
@@ -130,7 +134,7 @@ class LossSurface:
             done = int((~np.isnan(self.accuracy[:, 0])).sum())
             return f"{_what(self.metadata)}: partial, {done} of {len(self.alphas)} rows are computed."
         i, j = self.centre
-        rim = np.concatenate([self.loss[0], self.loss[-1], self.loss[:, 0], self.loss[:, -1]])
+        rim = self.rim()
         minima = len(self.local_minima())
         return (
             f"{_what(self.metadata)}: loss {self.loss[i, j]:.3g} (± {self.standard_error[i, j]:.2g}) and accuracy "
