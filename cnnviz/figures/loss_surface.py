@@ -111,6 +111,7 @@ def plot_loss_line(lines: Mapping, logarithmic: bool = False) -> go.Figure:
             go.Scatter(
                 x=np.concatenate([line.alphas, line.alphas[::-1]]),
                 y=np.concatenate([high, low[::-1]]),
+                mode="lines",
                 fill="toself",
                 fillcolor=colour,
                 opacity=0.2,
