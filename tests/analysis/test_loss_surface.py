@@ -5,11 +5,6 @@ import json
 import math
 import os
 import random
-import signal
-import subprocess
-import sys
-import time
-import warnings
 
 import numpy as np
 import pytest
@@ -23,6 +18,7 @@ from cnnviz.analysis.loss_surface.__main__ import main
 from cnnviz.analysis.losses import loss_function
 from cnnviz.datasets import load_dataset
 from cnnviz.models import lenet5, resnet20
+from tests.processes import kill_at_random_moments, run_script
 
 module = importlib.import_module("cnnviz.analysis.loss_surface")  # the package also has a function of this name
 ALPHAS, BETAS = np.linspace(-1, 1, 5), np.linspace(-0.5, 0.75, 6)  # not square, not symmetrical
@@ -202,31 +198,13 @@ def test_killed_at_random_moments_it_ends_with_the_same_array(tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     whole = loss_surface(model, data, *directions_of(model), **options)
-    draw, kills = random.Random(), 0
-    for attempt in range(6):
-        child = fork(lambda: loss_surface(model, data, *directions_of(model), **options, resume=path))
-        time.sleep(draw.uniform(0, 0.05 + 0.08 * attempt))  # the first time surely before the end
-        os.kill(child, signal.SIGKILL)
-        kills += os.WIFSIGNALED(os.waitpid(child, 0)[1])
-    resumed = loss_surface(model, data, *directions_of(model), **options, resume=path)
+    resuming = options | {"resume": path}
+    # Until rows were kept: the last call goes on from them.
+    kill_at_random_moments(lambda: loss_surface(model, data, *directions_of(model), **resuming), 6, until=path.exists)
+    resumed = loss_surface(model, data, *directions_of(model), **resuming)
     torch.set_num_threads(threads)
-    assert kills >= 1
     np.testing.assert_array_equal(resumed.loss, whole.loss)
     np.testing.assert_array_equal(resumed.predictions, whole.predictions)
-
-
-def fork(work) -> int:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12 about threads: the copy uses none
-        child = os.fork()
-    if child:
-        return child
-    try:
-        torch.set_num_threads(1)
-        work()
-        os._exit(0)
-    finally:
-        os._exit(70)
 
 
 SCRIPT = """
@@ -254,16 +232,12 @@ if accelerator:
 
 def test_two_processes_give_the_array_of_one(tmp_path):
     paths = {}
-    shared = (
-        "--multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0 --mixed_precision no --dynamo_backend no"
-    )
-    for name, prefix in (("one", []), ("two", ["-m", "accelerate.commands.launch", *shared.split()])):
+    for name, processes in (("one", 1), ("two", 2)):
         paths[name], script = tmp_path / f"{name}.npz", tmp_path / f"{name}.py"
-        accelerator = "Accelerator(cpu=True)" if prefix else "None"
+        accelerator = "Accelerator(cpu=True)" if processes == 2 else "None"
         script.write_text(SCRIPT.format(accelerator=accelerator, path=str(paths[name])), "utf-8")
-        done = subprocess.run([sys.executable, *prefix, script], check=False, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-2000:]
-        assert done.stdout.count("rows 5 of 2" if prefix else "rows 5 of 1") == (2 if prefix else 1)
+        said = run_script(script, shared=processes == 2)
+        assert said.count(f"rows 5 of {processes}") == processes
     one, two = (LossSurface.load(path) for path in paths.values())
     for name in ("loss", "accuracy", "standard_error", "predictions"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))

@@ -108,14 +108,11 @@ class LossSurface:
         (before_a, after_a), (before_b, after_b) = _gaps(self.alphas)[:, :, None], _gaps(self.betas)[:, None, :]
         f = self._shifted
         with np.errstate(invalid="ignore"):  # far away a loss may be infinite: no curvature there
-            return self._bends(f, before_a, after_a, before_b, after_b)
-
-    def _bends(self, f, before_a, after_a, before_b, after_b):
-        aa = 2 * ((f(1, 0) - f(0, 0)) / after_a - (f(0, 0) - f(-1, 0)) / before_a) / (before_a + after_a)
-        bb = 2 * ((f(0, 1) - f(0, 0)) / after_b - (f(0, 0) - f(0, -1)) / before_b) / (before_b + after_b)
-        ab = (f(1, 1) - f(1, -1) - f(-1, 1) + f(-1, -1)) / ((before_a + after_a) * (before_b + after_b))
-        half = np.hypot((aa - bb) / 2, ab)
-        return (aa + bb) / 2 - half, (aa + bb) / 2 + half
+            aa = 2 * ((f(1, 0) - f(0, 0)) / after_a - (f(0, 0) - f(-1, 0)) / before_a) / (before_a + after_a)
+            bb = 2 * ((f(0, 1) - f(0, 0)) / after_b - (f(0, 0) - f(0, -1)) / before_b) / (before_b + after_b)
+            ab = (f(1, 1) - f(1, -1) - f(-1, 1) + f(-1, -1)) / ((before_a + after_a) * (before_b + after_b))
+            half = np.hypot((aa - bb) / 2, ab)
+            return (aa + bb) / 2 - half, (aa + bb) / 2 + half
 
     def nonconvex_share(self) -> float:
         """Return the fraction of the inner points at which the surface bends downwards in some direction.
