@@ -127,7 +127,7 @@ def _finish(cell: Cell, run: Run, results: Results, deadline: float, accelerator
                 return False
             record = next(run)
             if first:
-                if cell.surface:
+                if cell.surface or cell.paths:
                     results.save_weights(cell, run)  # first: a checkpoint says that the epoch is over
                 results.save_checkpoint(cell, run)
             longest = max(longest, record.seconds)

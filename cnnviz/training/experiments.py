@@ -34,6 +34,7 @@ class Cell:
     options: Mapping = field(default_factory=dict)  # of the model
     signals: bool = False  # whether the table keeps the signals of every layer
     surface: Mapping = field(default_factory=dict)  # points, images, seeds: slices of the loss, once it is trained
+    paths: Mapping = field(default_factory=dict)  # epochs, images, sampled: profiles of path lengths, likewise
 
     @property
     def name(self) -> str:
@@ -292,12 +293,47 @@ def loss_surfaces(scale: str) -> list[Cell]:
     ]
 
 
+def residual_paths(scale: str) -> list[Cell]:
+    """ResNets before and after pre-activation, with stochastic depth, and plain networks: for their path lengths.
+
+    With He's recipe (He et al. 2016, section 4.2); the step size of all rises during the first pass, as the paper has
+    it for 110 layers. Stochastic depth as in its paper: after the addition, the last block survives every second time.
+    Reduced, it shows how well each network optimises in a few passes, not where training ends.
+    """
+    epochs, images, tests = {"quick": (1, 500, 500), "reduced": (10, 10_000, 2_000), "full": (164, None, None)}[scale]
+    recipe = replace(RECIPES["he2015_cifar"], epochs=epochs, warmup=1.0, precision="bf16")
+    shown, sampled = {"quick": (4, 4), "reduced": (64, 16), "full": (1_000, 64)}[scale]
+    after = {"quick": [0, 1], "reduced": [0, 1, 3, 10], "full": [0, 1, 10, 82, 164]}[scale]
+    paths = {"epochs": after, "images": shown, "sampled": sampled}
+    pre, last = {"preactivation": True}, {"survival": 0.5}
+    networks = [
+        ("resnet110", "resnet110, pre-activated", pre),
+        ("resnet110", "resnet110", {}),
+        ("resnet110", "resnet110, stochastic depth", last),
+        ("plain110", "plain110", {}),
+        *(
+            cell
+            for depth in (56, 20)
+            for cell in (
+                (f"resnet{depth}", f"resnet{depth}, pre-activated", pre),
+                (f"resnet{depth}", f"resnet{depth}", {}),
+                (f"plain{depth}", f"plain{depth}", {}),
+            )
+        ),
+    ]
+    return [
+        Cell("residual_paths", scale, model, "cifar10", recipe, 0, images, tests, variant, options=options, paths=paths)
+        for model, variant, options in networks
+    ]
+
+
 EXPERIMENTS = {  # in the order in which `make gpu` runs what is missing
     "lenet": lenet,
     "degradation": degradation,
     "equal_budget": equal_budget,
     "auxiliary_losses": auxiliary_losses,
     "loss_surfaces": loss_surfaces,
+    "residual_paths": residual_paths,
     "small_filters": small_filters,
     "convolution_kinds": convolution_kinds,
     "decisions": decisions,

@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -117,6 +118,10 @@ def _loaded(path: Path, device, what: str) -> tuple[dict, dict]:
 
 
 def _check_same(path: Path, theirs: dict, ours: dict) -> None:
+    # What cells did not have when it was written had its default.
+    theirs = {
+        item.name: item.default_factory() for item in fields(Cell) if item.default_factory is not MISSING
+    } | theirs
     differs = [f"{key} {theirs.get(key)!r}, here {ours[key]!r}" for key in ours if theirs.get(key) != ours[key]]
     if differs:
         raise ValueError(f"{path} is the checkpoint of another run: {'; '.join(differs)}. {_MOVE_IT}")
