@@ -39,12 +39,12 @@ def same_random_numbers_after(devices: Iterable[torch.device]) -> Iterator[None]
 
 
 @contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
-    """Run the block in evaluation mode and without gradients, then give back the model as it was.
+def given_back(model: nn.Module) -> Iterator[None]:
+    """Give back the model, after the block, as it was, also after an exception.
 
-    Given back, also after an exception: what every module holds (its training mode, its buffers such as the running
-    means of batch normalisation, other attributes, what is in its dicts, lists and sets), the grad mode, and the random
-    numbers of Python, NumPy, torch and the model's GPU.
+    Given back: what every module holds (its training mode, its buffers such as the running means of batch
+    normalisation, other attributes, what is in its dicts, lists and sets), whether its parameters require gradients,
+    and the random numbers of Python, NumPy, torch and the model's GPU.
 
     Raises:
         TypeError: it is no nn.Module.
@@ -55,10 +55,9 @@ def untouched(model: nn.Module) -> Iterator[None]:
     values += [buffer for module in model.modules() for buffer in module.buffers(recurse=False)]
     tensors = [(value, value.clone()) for value in values if isinstance(value, Tensor)]
     inside = [(value, copy.copy(value)) for value in values if isinstance(value, dict | list | set)]
-    devices = {parameter.device for parameter in model.parameters()}
-    with same_random_numbers_after(devices), torch.no_grad():
+    required = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    with same_random_numbers_after({parameter.device for parameter in model.parameters()}):
         try:
-            model.eval()
             yield
         finally:
             for module, before in attributes:
@@ -70,6 +69,20 @@ def untouched(model: nn.Module) -> Iterator[None]:
             for tensor, before in tensors:
                 if not torch.equal(tensor, before):
                     tensor.detach().copy_(before)
+            for parameter, before in required:
+                parameter.requires_grad_(before)
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Run the block in evaluation mode and without gradients, then give back the model as it was (`given_back`).
+
+    Raises:
+        TypeError: it is no nn.Module.
+    """
+    with given_back(model), torch.no_grad():
+        model.eval()
+        yield
 
 
 @contextmanager

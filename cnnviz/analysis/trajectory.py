@@ -17,10 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnviz.analysis.arrays import read_arrays
+from cnnviz.analysis.arrays import load_arrays, save_arrays
 from cnnviz.analysis.directions import Direction, inner
 from cnnviz.analysis.slice import Slice
-from cnnviz.files import whole_file
 
 State = Mapping[str, Tensor]  # what `model.state_dict()` returns
 
@@ -72,9 +71,7 @@ class Trajectory:
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the path as one npz file, whole or not at all."""
-        with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **vars(self))
-        return Path(path)
+        return save_arrays(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Trajectory":
@@ -83,10 +80,7 @@ class Trajectory:
         Raises:
             ValueError: the file is something else, or damaged.
         """
-        try:
-            return cls(**read_arrays(path, "trajectory"))
-        except TypeError as error:
-            raise ValueError(f"{path} holds no trajectory ({error}); move or delete it") from None
+        return load_arrays(cls, path, "trajectory")
 
 
 def pca_directions(checkpoints: Sequence[State], *, ignore: str | None = "biasbn") -> Plane:

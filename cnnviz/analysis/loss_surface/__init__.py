@@ -18,14 +18,13 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from cnnviz.analysis.arrays import read_arrays
+from cnnviz.analysis.arrays import load_arrays, save_arrays
 from cnnviz.analysis.device import hardware
 from cnnviz.analysis.directions import Direction, cosine, length, tensors_of
 from cnnviz.analysis.evaluate import device_of
 from cnnviz.analysis.hooks import uncompiled
 from cnnviz.analysis.losses import Loss
 from cnnviz.analysis.slice import SHOWN, Data, Slice, pair_of
-from cnnviz.files import whole_file
 
 GUESSING = math.log(10)  # nats: the cross-entropy of a network that gives ten classes the same chance
 # How far a mean loss may be from the exact one, as a fraction and in nats (a small loss is a difference of large
@@ -145,10 +144,7 @@ class LossSurface:
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the surface as one npz file, whole or not at all."""
-        with whole_file(path) as partial, partial.open("wb") as file:
-            arrays = {name: value for name, value in vars(self).items() if name != "metadata"}
-            np.savez_compressed(file, **arrays, metadata=json.dumps(dict(self.metadata)))
-        return Path(path)
+        return save_arrays(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "LossSurface":
@@ -157,11 +153,7 @@ class LossSurface:
         Raises:
             ValueError: the file is something else, or damaged.
         """
-        arrays = read_arrays(path, "loss surface")
-        try:
-            return cls(**arrays | {"metadata": json.loads(str(arrays["metadata"]))})
-        except (ValueError, LookupError, TypeError) as error:
-            raise ValueError(f"{path} holds no loss surface ({error}); move or delete it") from None
+        return load_arrays(cls, path, "loss surface")
 
     @property
     def _rounding(self) -> np.ndarray:

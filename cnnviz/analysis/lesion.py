@@ -1,0 +1,229 @@
+"""What a network loses when single blocks are deleted or change places after training.
+
+A. Veit, M. Wilber and S. Belongie, Residual networks behave like ensembles of relatively shallow networks, NeurIPS
+2016, section 4: one block, several at random, and blocks in another order.
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from cnnviz.analysis.arrays import load_arrays, save_arrays
+from cnnviz.analysis.evaluate import check_fit, check_images, device_of, evaluate
+from cnnviz.analysis.hooks import uncompiled, untouched
+from cnnviz.analysis.residual_chain import residual_chain, with_forward
+
+
+@dataclass(frozen=True, eq=False)
+class LesionStudy:
+    """Errors of a network without some of its blocks, and with blocks in another order: fractions of the images."""
+
+    error: float  # of the network as it is
+    single: np.ndarray  # float64 [n], without one block; NaN where nothing else could make the shape that follows
+    halving: np.ndarray  # bool [n], whether the block changes the shape
+    deleted: np.ndarray  # int64 [L], number of blocks deleted at random
+    several: np.ndarray  # float64 [L, draws], errors without them
+    swaps: np.ndarray  # int64 [M], pairs of blocks of equal shape that changed places
+    tau: np.ndarray  # float64 [M, draws], Kendall's rank correlation of the new order with the old one
+    swapped: np.ndarray  # float64 [M, draws], errors in that order
+    images: int
+    metadata: Mapping = field(default_factory=dict)  # what was computed, of what
+
+    def describe(self) -> str:
+        """Say what one block costs at most and in the median, and how many it takes to double the error."""
+        worst = int(np.nanargmax(self.single))
+        ordinary = float(np.nanmedian(self.single))
+        text = (
+            f"{len(self.single)} blocks, {self.images:,} images: error {self.error:.1%}; without one block "
+            f"{ordinary:.1%} in the median, {self.single[worst]:.1%} without block {worst + 1}"
+            f"{', which halves the size' if self.halving[worst] else ''}"
+        )
+        if len(self.deleted):
+            text += f"; without {self.deleted[-1]} blocks at random {np.median(self.several[-1]):.1%} in the median"
+        return text + "."
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the study as one npz file, whole or not at all."""
+        return save_arrays(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "LesionStudy":
+        """Return the study of a file that `save` wrote.
+
+        Raises:
+            ValueError: the file is something else, or damaged.
+        """
+        return load_arrays(cls, path, "lesion study")
+
+
+@contextmanager
+def deleted(net: nn.Module, blocks: Iterable[int]) -> Iterator[None]:
+    """Let a network compute without the layers of some blocks for as long as the block runs: their shortcuts stay.
+
+    In a plain network, which has no shortcuts, the image goes through as it is.
+
+    Args:
+        blocks: their numbers, from 0, in the order of `residual_chain`.
+
+    Raises:
+        IndexError: there is no such block.
+    """
+    chain = list(residual_chain(uncompiled(net)).values())
+    blocks = sorted(set(blocks))
+    if blocks and not 0 <= blocks[0] <= blocks[-1] < len(chain):
+        raise IndexError(f"blocks (={blocks}) must be from 0 to {len(chain) - 1}")
+    chosen = [chain[number] for number in blocks]
+    with with_forward({block: parts.without_residual if parts.shortcut else _as_it_is for block, parts in chosen}):
+        yield
+
+
+@contextmanager
+def reordered(net: nn.Module, order: Sequence[int]) -> Iterator[None]:
+    """Let a network compute with its blocks in another order for as long as the block runs.
+
+    Args:
+        order: for each place the number of the block that stands there; a permutation.
+
+    Raises:
+        ValueError: it is none.
+    """
+    blocks = [block for block, _ in residual_chain(uncompiled(net)).values()]
+    if sorted(order) != list(range(len(blocks))):
+        raise ValueError(f"order (={list(order)}) must have every number from 0 to {len(blocks) - 1} once")
+    theirs = [block.forward for block in blocks]  # bound to the block that they belong to
+    moved = {
+        block: theirs[number]
+        for place, (block, number) in enumerate(zip(blocks, order, strict=True))
+        if place != number
+    }
+    with with_forward(moved):
+        yield
+
+
+def lesion_study(
+    net: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    several: Sequence[int] = (),
+    swaps: Sequence[int] = (),
+    draws: int = 5,
+    generator: torch.Generator | None = None,
+    batch_size: int = 250,
+    progress: bool = False,
+) -> LesionStudy:
+    """Return the errors of a network without each of its blocks, without several, and with blocks that changed places.
+
+    Args:
+        net: a network of residual blocks, or the plain network of such blocks; it is given back as it was.
+        x: images [N, C, H, W], normalised.
+        y: int64 [N], labels.
+        several: numbers of blocks to delete at random at once.
+        swaps: numbers of pairs to exchange, one after the other, each of two blocks of equal shape.
+        draws: how often blocks and pairs are drawn for each number.
+        generator: of the draws.
+        batch_size: images at a time.
+        progress: show a bar.
+
+    Raises:
+        TypeError, ValueError: the network has no such blocks, or something does not fit; the message says what.
+    """
+    net = uncompiled(net)
+    chain = residual_chain(net)
+    check_images(x)
+    check_fit(net, x[:1], y, len(x))
+    shapes = _shapes(net, [block for block, _ in chain.values()], x[:1])
+    halving = np.array([before != after for before, after in shapes])
+    whole = [
+        not change or parts.shortcut is not None for change, (_, parts) in zip(halving, chain.values(), strict=True)
+    ]
+    free = np.flatnonzero(whole)
+    for name, numbers, most in (("several", several, len(free)), ("swaps", swaps, np.inf)):
+        if any(not 1 <= number <= most for number in numbers):
+            raise ValueError(f"{name} (={tuple(numbers)}) must be from 1 to {most}")
+    rounds = len(free) + draws * (len(several) + len(swaps))
+    with tqdm(total=1 + rounds, unit="network", disable=not progress) as bar:
+
+        def error(change: AbstractContextManager | None = None) -> float:
+            with change or nullcontext():
+                found = evaluate(net, x, y, topk=(1,), batch_size=batch_size).error[1]
+            bar.update()
+            return found
+
+        single = np.full(len(chain), np.nan)
+        before = error()
+        for number in free:
+            single[number] = error(deleted(net, [number]))
+        without = [[error(deleted(net, _some(free, count, generator))) for _ in range(draws)] for count in several]
+        orders = [[_swapped(shapes, count, generator) for _ in range(draws)] for count in swaps]
+        moved = [[error(reordered(net, order)) for order in row] for row in orders]
+    return LesionStudy(
+        error=before,
+        single=single,
+        halving=halving,
+        deleted=np.array(several, np.int64),
+        several=np.array(without).reshape(len(several), draws),
+        swaps=np.array(swaps, np.int64),
+        tau=np.array([[kendall_tau(order) for order in row] for row in orders]).reshape(len(swaps), draws),
+        swapped=np.array(moved).reshape(len(swaps), draws),
+        images=len(x),
+    )
+
+
+def kendall_tau(order: Sequence[int]) -> float:
+    """Return Kendall's rank correlation of a permutation with the order 0, 1, 2, ...: 1 as it is, -1 reversed."""
+    order = np.asarray(order)
+    later, earlier = np.tril_indices(len(order), -1)
+    return float(np.sign(order[later] - order[earlier]).mean())
+
+
+def _as_it_is(x: Tensor) -> Tensor:
+    return x
+
+
+def _shapes(net: nn.Module, blocks: Sequence[nn.Module], image: Tensor) -> list[tuple[tuple, tuple]]:
+    """Return for every block the shapes of its input and its output, without the number of images."""
+    found = {}
+
+    def watched(block: nn.Module) -> Callable[[Tensor], Tensor]:
+        forward = block.forward
+
+        def run(x: Tensor) -> Tensor:
+            out = forward(x)
+            found[block] = tuple(x.shape[1:]), tuple(out.shape[1:])
+            return out
+
+        return run
+
+    with untouched(net), with_forward({block: watched(block) for block in blocks}):
+        net(image.to(device_of(net)))
+    return [found[block] for block in blocks]
+
+
+def _some(numbers: np.ndarray, count: int, generator: torch.Generator | None) -> list[int]:
+    return [int(numbers[place]) for place in torch.randperm(len(numbers), generator=generator)[:count]]
+
+
+def _swapped(shapes: Sequence[tuple], count: int, generator: torch.Generator | None) -> list[int]:
+    """Return an order in which so many pairs of blocks, each of two of equal shape, have changed places."""
+    alike = [
+        (a, b)
+        for a, b in itertools.combinations(range(len(shapes)), 2)
+        if shapes[a] == shapes[b] and shapes[a][0] == shapes[a][1]
+    ]
+    order = list(range(len(shapes)))
+    for draw in torch.randint(len(alike), (count,), generator=generator).tolist():
+        a, b = alike[draw]
+        order[a], order[b] = order[b], order[a]
+    return order
