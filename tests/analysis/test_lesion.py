@@ -1,0 +1,171 @@
+"""Networks without some of their blocks, and with blocks in another order."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import kendalltau
+from torch import nn
+from torchvision.models import resnet18 as torchvision_resnet18
+
+from cnnviz.analysis.evaluate import evaluate
+from cnnviz.analysis.lesion import LesionStudy, deleted, kendall_tau, lesion_study, reordered
+from cnnviz.models import create_model
+
+
+@pytest.fixture
+def data():
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(40, 3, 16, 16, generator=generator), torch.randint(10, (40,), generator=generator)
+
+
+def lived(**options):
+    torch.manual_seed(0)
+    net = create_model(options.pop("name", "resnet20"), width=0.5, **options)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(std=0.2)
+            module.running_var.uniform_(0.5, 1.5)
+    return net.eval()
+
+
+def silenced(net, numbers):
+    """A copy in which the layers of some blocks give zero: the reference for a deleted block."""
+    net = copy.deepcopy(net)
+    blocks = [*net.stage1, *net.stage2, *net.stage3]
+    for number in numbers:
+        layer = list(blocks[number].residual)[-1]
+        nn.init.zeros_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    return net
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("options", [{}, {"shortcut": "B"}, {"preactivation": True}, {"survival": 0.5}])
+@pytest.mark.parametrize("numbers", [[], [0], [3, 6], range(9)])
+def test_a_deleted_block_is_one_whose_layers_give_zero(options, numbers, data):
+    net = lived(**options)
+    with deleted(net, numbers):
+        found = net(data[0])
+    torch.testing.assert_close(found, silenced(net, numbers)(data[0]))
+    assert bool(len(numbers)) == (not torch.allclose(found, net(data[0])))
+
+
+@torch.no_grad()
+def test_torchvisions_blocks_are_deleted_alike(data):
+    net = torchvision_resnet18(num_classes=10).eval()
+    with deleted(net, [2]):
+        found = net(data[0])
+    nn.init.zeros_(net.layer2[0].bn2.weight)
+    torch.testing.assert_close(found, net(data[0]))
+
+
+@torch.no_grad()
+def test_a_block_of_a_plain_network_lets_the_image_through(data):
+    net = lived(name="plain20")
+    with deleted(net, [1]):
+        found = net(data[0])
+    net.stage1[1] = nn.Identity()
+    torch.testing.assert_close(found, net(data[0]))
+
+
+@torch.no_grad()
+def test_another_order_is_that_of_a_network_whose_blocks_were_moved(data):
+    net = lived()
+    with reordered(net, [2, 1, 0, 3, 5, 4, 6, 7, 8]):
+        found = net(data[0])
+    moved = copy.deepcopy(net)
+    moved.stage1 = nn.Sequential(*(net.stage1[place] for place in (2, 1, 0)))
+    moved.stage2 = nn.Sequential(*(net.stage2[place] for place in (0, 2, 1)))
+    torch.testing.assert_close(found, moved(data[0]))
+    assert not torch.allclose(found, net(data[0]))
+
+
+def test_the_errors_are_those_of_the_networks_without_the_blocks(data):
+    net = lived()
+    study = lesion_study(net, *data)
+    assert study.error == evaluate(net, *data).error[1]
+    wanted = [evaluate(silenced(net, [number]), *data).error[1] for number in range(9)]
+    assert study.single.tolist() == wanted
+    assert study.halving.tolist() == [number in (3, 6) for number in range(9)]
+
+
+def test_in_a_plain_network_only_blocks_that_keep_the_shape_can_go(data):
+    study = lesion_study(lived(name="plain20"), *data, several=[7], draws=2)
+    assert np.flatnonzero(np.isnan(study.single)).tolist() == np.flatnonzero(study.halving).tolist() == [3, 6]
+    with pytest.raises(ValueError, match=r"several .=.8,.. must be from 1 to 7"):
+        lesion_study(lived(name="plain20"), *data, several=[8])
+
+
+def test_all_blocks_at_random_are_all_blocks(data):
+    net = lived()
+    study = lesion_study(net, *data, several=[9], draws=2)
+    with deleted(net, range(9)):
+        assert study.several.tolist() == [[evaluate(net, *data).error[1]] * 2]
+
+
+def test_swaps_stay_among_blocks_of_equal_shape_and_repeat_with_their_generator(data):
+    net = lived()
+    one, same = (
+        lesion_study(net, *data, swaps=[1, 5], draws=3, generator=torch.Generator().manual_seed(0)) for _ in range(2)
+    )
+    np.testing.assert_array_equal(one.swapped, same.swapped)
+    assert one.tau.shape == one.swapped.shape == (2, 3)
+    assert (one.tau[0] < 1).all()  # one swap is another order
+    assert one.tau.min() > 1 - 2 * 8 / 36  # at most 3 + 1 + 1 pairs in disorder, each counted twice
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_kendalls_tau_is_scipys(seed):
+    order = np.random.default_rng(seed).permutation(9).tolist()
+    assert kendall_tau(order) == pytest.approx(kendalltau(range(9), order).statistic)
+
+
+def test_the_network_is_as_it_was_also_after_an_error(data):
+    net = lived().train()
+    state = {name: value.clone() for name, value in net.state_dict().items()}
+    numbers = torch.get_rng_state()
+    lesion_study(net, *data, several=[2], swaps=[1], draws=1, generator=torch.Generator())
+    for change in (deleted(net, [0, 4]), reordered(net, [1, 0, 2, 3, 4, 5, 6, 7, 8])):
+        with pytest.raises(KeyboardInterrupt), change:
+            raise KeyboardInterrupt
+    assert not any("forward" in vars(module) for module in net.modules())
+    assert all(module.training for module in net.modules())
+    assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), numbers)
+
+
+def test_one_deletion_within_another_is_taken_back_to_it(data):
+    net = lived()
+    with deleted(net, [0]):
+        with deleted(net, [1]):
+            pass
+        inside = evaluate(net, *data).predictions
+    np.testing.assert_array_equal(inside, evaluate(silenced(net, [0]), *data).predictions)
+
+
+@pytest.mark.parametrize(
+    ("call", "problem", "words"),
+    [
+        (lambda net: deleted(net, [9]).__enter__(), IndexError, "from 0 to 8"),
+        (lambda net: deleted(net, [-1]).__enter__(), IndexError, "from 0 to 8"),
+        (lambda net: reordered(net, [0, 1]).__enter__(), ValueError, "from 0 to 8 once"),
+        (lambda net: deleted(create_model("lenet5"), [0]).__enter__(), ValueError, "no residual block"),
+    ],
+)
+def test_what_does_not_fit_is_said(call, problem, words):
+    with pytest.raises(problem, match=words):
+        call(lived())
+
+
+def test_files_hold_what_was_saved(tmp_path, data):
+    study = lesion_study(lived(), *data, several=[2], swaps=[1], draws=2)
+    again = LesionStudy.load(study.save(tmp_path / "one.npz"))
+    assert again.describe() == study.describe()
+    for name, value in vars(study).items():
+        np.testing.assert_array_equal(getattr(again, name), value)
+    (tmp_path / "other.npz").write_bytes(b"something else")
+    with pytest.raises(ValueError, match="no lesion study"):
+        LesionStudy.load(tmp_path / "other.npz")
