@@ -43,3 +43,17 @@ def load_arrays(cls: type, path: str | os.PathLike, what: str):
             return cls(**arrays)
         except DAMAGED as error:
             raise ValueError(f"{path} holds no {what} ({error or type(error).__name__}); move or delete it") from None
+
+
+def metadata_of(path: str | os.PathLike) -> dict:
+    """Return the metadata of a file that `save_arrays` wrote, and no array; empty where it has none.
+
+    Raises:
+        FileNotFoundError, ValueError: as for `load_arrays`.
+    """
+    with open(path, "rb") as opened:
+        try:
+            with np.load(opened, allow_pickle=False) as file:
+                return json.loads(file["metadata"].item()) if "metadata" in file.files else {}
+        except DAMAGED as error:
+            raise ValueError(f"{path} cannot be read ({error or type(error).__name__}); move or delete it") from None

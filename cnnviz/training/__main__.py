@@ -21,8 +21,8 @@ from cnnviz.datasets import DatasetNotFoundError, load_dataset
 from cnnviz.datasets.reference import RESULTS
 from cnnviz.training.experiments import EXPERIMENTS, SCALES, Cell, cells
 from cnnviz.training.fit import Run, fit
+from cnnviz.training.follow_ups import compute, missing_parts, parts
 from cnnviz.training.results import Results
-from cnnviz.training.surfaces import compute, missing_surfaces
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,12 +55,8 @@ def _run(options, device: torch.device, accelerator) -> int:
     planned = cells(options.experiment, options.scale)
     missing = results.missing(planned)
     print(f"{len(planned) - len(missing)} of {len(planned)} cells are there, {len(missing)} are missing.")
-    with_surface = [cell for cell in planned if cell.surface]
-    unseen = {cell.name for cell, _ in missing_surfaces(results, with_surface)}
-    missing += [
-        cell for cell in with_surface
-        if cell not in missing and cell.name in unseen and not results.has_weights(cell)
-    ]  # fmt: skip
+    unmeasured = {cell.name: cell for cell, _ in missing_parts(results, planned)}.values()
+    missing += [cell for cell in unmeasured if cell not in missing and not results.has_weights(cell)]
     absent = False
     for cell in missing:
         try:
@@ -80,13 +76,14 @@ def _run(options, device: torch.device, accelerator) -> int:
             print(f"{run.records[-1].describe()} Wrote {results.add(cell, run)}.")
     if accelerator:
         accelerator.wait_for_everyone()  # the first process may still be writing the last weights
-    for cell, plane in missing_surfaces(results, with_surface):
+    for cell, part in missing_parts(results, planned):
         if not results.has_weights(cell) or _any(time.monotonic() > deadline, device, accelerator):
             continue
         try:
-            print(f"{plane}: {compute(results, cell, plane, device, deadline, accelerator).describe()}")
+            found = compute(results, cell, part, device, deadline, accelerator)
+            print(f"{cell.name}, {part}: {found.describe()}")
         except (DatasetNotFoundError, ValueError) as error:  # weights or rows of another plan
-            print(f"Left out {cell.name}, {plane}: {error}")
+            print(f"Left out {cell.name}, {part}: {error}")
             absent = True
     return 1 if absent else 0
 
@@ -127,7 +124,7 @@ def _finish(cell: Cell, run: Run, results: Results, deadline: float, accelerator
                 return False
             record = next(run)
             if first:
-                if cell.surface or cell.paths:
+                if parts(cell):
                     results.save_weights(cell, run)  # first: a checkpoint says that the epoch is over
                 results.save_checkpoint(cell, run)
             longest = max(longest, record.seconds)

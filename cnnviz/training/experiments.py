@@ -33,8 +33,9 @@ class Cell:
     group: str = ""  # cells of one group are compared with each other
     options: Mapping = field(default_factory=dict)  # of the model
     signals: bool = False  # whether the table keeps the signals of every layer
-    surface: Mapping = field(default_factory=dict)  # points, images, seeds: slices of the loss, once it is trained
-    paths: Mapping = field(default_factory=dict)  # epochs, images, sampled: profiles of path lengths, likewise
+    # What is measured of it once it is trained: another plan for that is no other training.
+    surface: Mapping = field(default_factory=dict, compare=False)  # points, images, seeds: slices of the loss
+    paths: Mapping = field(default_factory=dict, compare=False)  # epochs, images, ...: path lengths and lesions
 
     @property
     def name(self) -> str:
@@ -302,9 +303,10 @@ def residual_paths(scale: str) -> list[Cell]:
     """
     epochs, images, tests = {"quick": (1, 500, 500), "reduced": (10, 10_000, 2_000), "full": (164, None, None)}[scale]
     recipe = replace(RECIPES["he2015_cifar"], epochs=epochs, warmup=1.0, precision="bf16")
-    shown, sampled = {"quick": (4, 4), "reduced": (64, 16), "full": (1_000, 64)}[scale]
     after = {"quick": [0, 1], "reduced": [0, 1, 3, 10], "full": [0, 1, 10, 82, 164]}[scale]
-    paths = {"epochs": after, "images": shown, "sampled": sampled}
+    shown, sampled, cut = {"quick": (4, 4, 100), "reduced": (64, 16, 1_000), "full": (1_000, 64, None)}[scale]
+    signs, samples = {"quick": (1, 2), "reduced": (4, 20), "full": (16, 100)}[scale]
+    paths = {"images": shown, "signs": signs, "sampled": sampled, "samples": samples, "lesions": cut}
     pre, last = {"preactivation": True}, {"survival": 0.5}
     networks = [
         ("resnet110", "resnet110, pre-activated", pre),
@@ -322,9 +324,12 @@ def residual_paths(scale: str) -> list[Cell]:
         ),
     ]
     return [
-        Cell("residual_paths", scale, model, "cifar10", recipe, 0, images, tests, variant, options=options, paths=paths)
+        Cell(
+            "residual_paths", scale, model, "cifar10", recipe, 0, images, tests, variant, options=options,
+            paths=paths | {"epochs": [] if model.startswith("plain") else after},
+        )
         for model, variant, options in networks
-    ]
+    ]  # fmt: skip
 
 
 EXPERIMENTS = {  # in the order in which `make gpu` runs what is missing

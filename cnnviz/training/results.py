@@ -3,12 +3,13 @@
 import json
 import math
 import pickle
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
+from cnnviz.analysis.arrays import metadata_of
 from cnnviz.analysis.device import hardware
 from cnnviz.files import whole_file
 from cnnviz.training.experiments import Cell, cells
@@ -63,6 +64,23 @@ class Results:
     def row(self, cell: Cell) -> dict | None:
         """Return the result of a cell, if there is one."""
         return next((row for row in self._rows(cell) if is_of(row, cell)), None)
+
+    def part_file(self, cell: Cell, part: str) -> Path:
+        """Return where the part of a follow-up is kept: a surface, a profile of path lengths, lesions."""
+        words = f"{cell.experiment}-{cell.scale}-{cell.variant}-{part}"
+        return self.folder / f"{words.replace(',', '').replace(' ', '_')}.npz"
+
+    def trained(self, cell: Cell) -> dict:
+        """Return what a part must say of its network: how it was trained, with what result, and what is to follow."""
+        row = self.row(cell)
+        result = row and {key: row[key] for key in ("hardware", "torch", "final")}
+        follow_up = {name: dict(getattr(cell, name)) for name in ("surface", "paths") if getattr(cell, name)}
+        return json.loads(json.dumps({"recipe": asdict(cell.recipe), **follow_up, "result": result}))
+
+    def has_part(self, cell: Cell, part: str) -> bool:
+        """Return whether the file is there, of this plan, and of the training that the table has."""
+        path = self.part_file(cell, part)
+        return path.exists() and metadata_of(path).get("trained") == self.trained(cell)
 
     def save_weights(self, cell: Cell, run: Run) -> None:
         """Keep the weights of a network after its last whole epoch: a point of the path that its training takes."""
@@ -119,10 +137,13 @@ def _loaded(path: Path, device, what: str) -> tuple[dict, dict]:
 
 def _check_same(path: Path, theirs: dict, ours: dict) -> None:
     # What cells did not have when it was written had its default.
-    theirs = {
-        item.name: item.default_factory() for item in fields(Cell) if item.default_factory is not MISSING
-    } | theirs
-    differs = [f"{key} {theirs.get(key)!r}, here {ours[key]!r}" for key in ours if theirs.get(key) != ours[key]]
+    before = {item.name: item.default_factory() for item in fields(Cell) if item.default_factory is not MISSING}
+    beside = {item.name for item in fields(Cell) if not item.compare}
+    differs = [
+        f"{key} {theirs.get(key, before.get(key))!r}, here {value!r}"
+        for key, value in ours.items()
+        if key not in beside and theirs.get(key, before.get(key)) != value
+    ]
     if differs:
         raise ValueError(f"{path} is the checkpoint of another run: {'; '.join(differs)}. {_MOVE_IT}")
 

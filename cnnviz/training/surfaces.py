@@ -1,9 +1,6 @@
 """The surfaces of an experiment: of each trained network a slice in every random plane, and one along its path."""
 
-import json
 import time
-from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,33 +24,10 @@ def planes(cell: Cell) -> list[str]:
     return [first, PATH, *others]
 
 
-def missing_surfaces(results: Results, planned: list[Cell]) -> list[tuple[Cell, str]]:
-    """Return the cells and planes that have no file yet: one plane of every network, then the next."""
-    wanted = [(cell, planes(cell)[place]) for place in range(_most(planned)) for cell in planned]
-    return [(cell, plane) for cell, plane in wanted if not _is_there(results, cell, plane)]
-
-
-def _is_there(results: Results, cell: Cell, plane: str) -> bool:
-    """Return whether the file is of this plan, and of the training that the table has."""
-    path = file_of(results.folder, cell, plane)
-    return path.exists() and LossSurface.load(path).metadata.get("trained") == _trained(results, cell)
-
-
-def _trained(results: Results, cell: Cell) -> dict:
-    """Return what a surface must say of its network: how it was trained, with what result, and what is to be drawn."""
-    row = results.row(cell)
-    result = row and {key: row[key] for key in ("hardware", "torch", "final")}
-    return json.loads(json.dumps({"recipe": asdict(cell.recipe), "surface": dict(cell.surface), "result": result}))
-
-
-def file_of(folder: Path, cell: Cell, plane: str) -> Path:
-    """Return where a surface is kept; the path of training over it stands beside it, as `...-trajectory.npz`."""
-    words = f"{cell.experiment}-{cell.scale}-{cell.variant}-{plane}"
-    return folder / f"{words.replace(',', '').replace(' ', '_')}.npz"
-
-
 def compute(results: Results, cell: Cell, plane: str, device, deadline: float, accelerator=None) -> LossSurface:
     """Return one surface, and write it if it was finished before the time was up; rows are kept beside the checkpoints.
+
+    The path of training over it is written beside it, as `...-trajectory.npz`.
 
     Raises:
         ValueError: weights or rows that are kept there are of another plan.
@@ -76,18 +50,18 @@ def compute(results: Results, cell: Cell, plane: str, device, deadline: float, a
     else:
         directions, seed = _random(model, plane)
         axes, bn, dtype, about = 2 * [np.linspace(-1, 1, points)], "frozen", torch.float32, {"seed": seed}
-    kept = results.checkpoints / file_of(results.folder, cell, plane).name
+    kept = results.checkpoints / results.part_file(cell, plane).name
     surface = loss_surface(
         model.to(device), pair, *directions, alphas=axes[0], betas=axes[1], bn=bn, dtype=dtype,
         resume=kept, accelerator=accelerator, minutes=(deadline - time.monotonic()) / 60,
-        metadata={"network": cell.variant, "plane": plane, "dataset": cell.dataset, "trained": _trained(results, cell)}
+        metadata={"network": cell.variant, "plane": plane, "dataset": cell.dataset, "trained": results.trained(cell)}
         | about,
     )  # fmt: skip
     if surface.complete and (not accelerator or accelerator.is_main_process):
         results.folder.mkdir(parents=True, exist_ok=True)
         over = trajectory(model, pair, weights, directions, bn=bn)
-        over.save(file_of(results.folder, cell, f"{plane}-trajectory"))
-        surface.save(file_of(results.folder, cell, plane))  # last: this file says that all is there
+        over.save(results.part_file(cell, f"{plane}-trajectory"))
+        surface.save(results.part_file(cell, plane))  # last: this file says that all is there
         kept.unlink()
     return surface
 
@@ -103,7 +77,3 @@ def _around(coordinates: np.ndarray, points: int) -> list[np.ndarray]:
     low, high = coordinates.min(0), coordinates.max(0)
     room = MARGIN * (high - low).max()
     return [np.linspace(start - room, end + room, points) for start, end in zip(low, high, strict=True)]
-
-
-def _most(planned: list[Cell]) -> int:
-    return max((len(planes(cell)) for cell in planned), default=0)

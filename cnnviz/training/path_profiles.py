@@ -1,0 +1,62 @@
+"""The path lengths and lesions of an experiment: of each trained network profiles, samples and what it can lose."""
+
+import time
+from datetime import UTC, datetime
+
+import torch
+
+from cnnviz.analysis.device import hardware
+from cnnviz.analysis.lesion import LesionStudy, lesion_study
+from cnnviz.analysis.residual_paths import PathLengthProfile, PathSample, path_length_profile, sample_path_gradients
+from cnnviz.datasets import load_dataset
+from cnnviz.training.experiments import Cell
+from cnnviz.training.results import Results
+
+LESIONS = "lesions"
+DELETED = (1, 2, 3, 5, 8, 12, 16, 24, 32, 40)  # blocks at random, as far as the network has more
+SWAPPED = (1, 2, 4, 8, 16)  # pairs
+DRAWS = 5
+
+
+def parts(cell: Cell) -> list[str]:
+    """Return what is to be measured of a network, most important first: exact profiles, lesions, Veit's samples."""
+    epochs = cell.paths["epochs"]
+    return [*(f"profile {epoch}" for epoch in epochs), LESIONS, *(f"sample {epoch}" for epoch in epochs)]
+
+
+def compute(
+    results: Results, cell: Cell, part: str, device, deadline: float, accelerator=None
+) -> PathLengthProfile | PathSample | LesionStudy:
+    """Return one part, and write it; of several processes all compute it, and the first writes.
+
+    Raises:
+        ValueError: weights that are kept there are of another plan.
+    """
+    weights = results.load_weights(cell)
+    data = load_dataset(cell.dataset).subset(cell.train_limit, cell.test_limit)
+    model = cell.build(data.num_classes, data.image_shape[0])
+    kind, _, epoch = part.partition(" ")
+    model.load_state_dict(weights[int(epoch or -1)])
+    model.to(device).eval()
+    count = cell.paths[{"profile": "images", "sample": "sampled", LESIONS: "lesions"}[kind]]
+    images, labels = data.normalise(data.x_test[:count]), data.y_test[:count]
+    drawn = {"generator": torch.Generator().manual_seed(cell.seed), "progress": True}
+    many = {} if device.type == "cpu" else {"batch_size": 64}  # of a GPU
+    start = time.perf_counter()
+    if kind == "profile":
+        found = path_length_profile(model, images, labels, n_signs=cell.paths["signs"], **drawn, **many)
+    elif kind == "sample":
+        found = sample_path_gradients(model, images, labels, n_samples=cell.paths["samples"], **drawn, **many)
+    else:
+        blocks = sum(map(len, (model.stage1, model.stage2, model.stage3)))
+        several = [number for number in DELETED if number < blocks - 2]  # a plain network keeps two in any case
+        found = lesion_study(model, images, labels, several=several, swaps=SWAPPED, draws=DRAWS, **drawn)
+    found.metadata.update(
+        network=cell.variant, part=part, dataset=cell.dataset, images=len(images), hardware=hardware(device),
+        torch=str(torch.__version__), date=datetime.now(UTC).date().isoformat(),
+        seconds=round(time.perf_counter() - start, 1), trained=results.trained(cell),
+    )  # fmt: skip
+    if not accelerator or accelerator.is_main_process:
+        results.folder.mkdir(parents=True, exist_ok=True)
+        found.save(results.part_file(cell, part))
+    return found
