@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cnnviz.analysis.arrays import load_arrays, save_arrays
-from cnnviz.analysis.evaluate import check_fit, check_images, device_of, evaluate
+from cnnviz.analysis.evaluate import check_fit, check_images, device_of
 from cnnviz.analysis.hooks import uncompiled, untouched
 from cnnviz.analysis.residual_chain import residual_chain, with_forward
 
@@ -153,13 +153,15 @@ def lesion_study(
         if any(not 1 <= number <= most for number in numbers):
             raise ValueError(f"{name} (={tuple(numbers)}) must be from 1 to {most}")
     rounds = len(free) + draws * (len(several) + len(swaps))
-    with tqdm(total=1 + rounds, unit="network", disable=not progress) as bar:
+    device = device_of(net)
+    batches = list(zip(x.to(device).split(batch_size), y.to(device).split(batch_size), strict=True))
+    with untouched(net), tqdm(total=1 + rounds, unit="network", disable=not progress) as bar:
 
         def error(change: AbstractContextManager | None = None) -> float:
             with change or nullcontext():
-                found = evaluate(net, x, y, topk=(1,), batch_size=batch_size).error[1]
+                wrong = sum((net(images).argmax(1) != labels).sum() for images, labels in batches)
             bar.update()
-            return found
+            return wrong.item() / len(x)
 
         single = np.full(len(chain), np.nan)
         before = error()
