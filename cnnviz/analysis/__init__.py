@@ -18,9 +18,12 @@ from cnnviz.analysis.kernels import KERNELS, kernel
 from cnnviz.analysis.landscape import Landscape, landscape
 from cnnviz.analysis.layer_table import LayerRow, LayerTable, Stage, layer_table
 from cnnviz.analysis.lectures import lecture_numbers
+from cnnviz.analysis.lesion import LesionStudy, deleted, lesion_study, reordered
 from cnnviz.analysis.linear_field import LinearField, linear_field
 from cnnviz.analysis.loss_surface import LossLine, LossSurface, loss_line, loss_surface
 from cnnviz.analysis.noise import NOISES, NoiseRemoval, add_noise, noise_removal, psnr, rmse
+from cnnviz.analysis.path_lengths import length_distribution, number_of_paths
+from cnnviz.analysis.path_study import PathStudy, path_study
 from cnnviz.analysis.photo import SAMPLES, photo
 from cnnviz.analysis.photo_filter import (
     BorderEffect,
@@ -31,6 +34,14 @@ from cnnviz.analysis.photo_filter import (
     photo_filter,
 )
 from cnnviz.analysis.receptive_field import ReceptiveField, receptive_field
+from cnnviz.analysis.residual_paths import (
+    PathLengthProfile,
+    PathSample,
+    path_gradients,
+    path_length_profile,
+    path_shares,
+    sample_path_gradients,
+)
 from cnnviz.analysis.signals import Signals, signals
 from cnnviz.analysis.statements import lecture_statements
 from cnnviz.analysis.tradeoff import Network, Tradeoff, network, tradeoff
@@ -56,12 +67,16 @@ __all__ = [
     "Landscape",
     "LayerRow",
     "LayerTable",
+    "LesionStudy",
     "LinearField",
     "LossLine",
     "LossSurface",
     "Network",
     "NoiseRemoval",
     "Part",
+    "PathLengthProfile",
+    "PathSample",
+    "PathStudy",
     "PhotoFilter",
     "Plane",
     "ReceptiveField",
@@ -79,6 +94,7 @@ __all__ = [
     "convolution",
     "cosine",
     "curvature_map",
+    "deleted",
     "depth",
     "diagnoses",
     "edge_magnitude",
@@ -96,14 +112,21 @@ __all__ = [
     "lecture_statements",
     "leftover",
     "length",
+    "length_distribution",
+    "lesion_study",
     "linear_field",
     "loss_line",
     "loss_surface",
     "median_filter",
     "network",
     "noise_removal",
+    "number_of_paths",
     "output_size",
     "pad_amounts",
+    "path_gradients",
+    "path_length_profile",
+    "path_shares",
+    "path_study",
     "pca_directions",
     "photo",
     "photo_filter",
@@ -114,7 +137,9 @@ __all__ = [
     "random_direction",
     "random_walk",
     "receptive_field",
+    "reordered",
     "rmse",
+    "sample_path_gradients",
     "signals",
     "tradeoff",
     "trajectory",

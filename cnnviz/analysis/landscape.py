@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnviz.analysis.experiment import SCALES
 from cnnviz.analysis.loss_surface import LossSurface
+from cnnviz.analysis.measured_parts import measured_parts
 from cnnviz.analysis.trajectory import Trajectory
-from cnnviz.datasets.reference import RESULTS, measured
+from cnnviz.datasets.reference import RESULTS
 
 EXPERIMENT = "loss_surfaces"
 PATH = "path"  # the plane in which training moves most; all others are random
@@ -91,36 +91,19 @@ def landscape(scale: str | None = None, folder: Path = RESULTS) -> Landscape:
         scale: full or reduced; None: full where any surface of it is measured, else reduced.
         folder: of the results.
     """
-    if scale not in (None, *SCALES):
-        raise ValueError(f"scale (={scale!r}) must be one of {', '.join(SCALES)}, or None")
-    for one in SCALES if scale is None else (scale,):
-        files = sorted(folder.glob(f"{EXPERIMENT}-{one}-*.npz"))
-        if files:
-            break
-    cells = {cell["variant"]: cell for cell in measured(EXPERIMENT, one, folder=folder)}
-    surfaces: dict[str, dict[str, LossSurface]] = {network: {} for network in cells}
-    paths: dict[str, dict[str, Trajectory]] = {network: {} for network in cells}
-    for file in files:
-        if file.stem.endswith("-trajectory"):
-            continue
-        surface = LossSurface.load(file)
-        network, plane = surface.metadata["network"], surface.metadata["plane"]
-        if network not in cells:
-            raise ValueError(
-                f"{file} is of {network}, and {EXPERIMENT}-{one}.json has no such network; move or delete it"
-            )
-        surfaces[network][plane] = surface
-        paths[network][plane] = Trajectory.load(file.with_name(f"{file.stem}-trajectory.npz"))
-    networks = [network for network, planes in surfaces.items() if planes]
+    scale, cells, files = measured_parts(EXPERIMENT, scale, folder)
+    surfaces = {
+        network: {plane: LossSurface.load(file) for plane, file in planes.items()} for network, planes in files.items()
+    }
+    paths = {
+        network: {
+            plane: Trajectory.load(file.with_name(f"{file.stem}-trajectory.npz")) for plane, file in planes.items()
+        }
+        for network, planes in files.items()
+    }
     first = next(iter(cells.values()), None)
     planned = first["cells_planned"] * (1 + len(first["surface"]["seeds"])) if first else 0
-    return Landscape(
-        one,
-        {network: surfaces[network] for network in networks},
-        {network: paths[network] for network in networks},
-        cells,
-        planned,
-    )
+    return Landscape(scale, surfaces, paths, cells, planned)
 
 
 def _loss(value: float) -> str:

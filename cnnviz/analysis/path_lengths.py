@@ -9,8 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnviz.models.stochastic_depth import survival_probabilities
-
 
 def number_of_paths(blocks: int) -> np.ndarray:
     """Return the number of paths of each length 0 to n through n blocks: float64 [n+1], the binomial coefficients.
@@ -33,7 +31,7 @@ def length_distribution(survival: Sequence[float]) -> np.ndarray:
     the binomial coefficient. Float64 [n+1], sums to 1.
 
     Args:
-        survival: probability of every block, in (0, 1]; `survival_probabilities` gives those of the paper.
+        survival: probability of every block, in (0, 1]; `survival_probabilities` of the models gives the paper's.
 
     Raises:
         ValueError: there is none, or one is no probability above 0.
@@ -63,6 +61,3 @@ def band(fractions: np.ndarray, mass: float = 0.95) -> tuple[int, int]:
         if held.max() >= mass * total[-1] - 1e-12:
             return int(held.argmax()), int(held.argmax()) + width - 1
     return 0, size - 1
-
-
-__all__ = ["band", "length_distribution", "number_of_paths", "survival_probabilities", "surviving_blocks"]

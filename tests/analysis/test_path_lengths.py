@@ -12,9 +12,9 @@ from cnnviz.analysis.path_lengths import (
     band,
     length_distribution,
     number_of_paths,
-    survival_probabilities,
     surviving_blocks,
 )
+from cnnviz.models.stochastic_depth import survival_probabilities
 
 
 def test_three_connections_have_the_eight_paths_of_the_lectures():
