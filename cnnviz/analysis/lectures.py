@@ -19,6 +19,8 @@ from cnnviz.analysis.convolution import convolution, leftover, output_size, pool
 from cnnviz.analysis.keras_parameters import keras_parameters
 from cnnviz.analysis.kernels import GAUSSIAN_273
 from cnnviz.analysis.layer_table import LayerRow, LayerTable, layer_table
+from cnnviz.analysis.path_lengths import band
+from cnnviz.analysis.path_study import VEIT, PathStudy, path_study
 from cnnviz.datasets.reference import LECTURES, published
 from cnnviz.models import create_model
 from cnnviz.models.googlenet import Inception, NaiveInception
@@ -326,6 +328,12 @@ def _residual(net, printed) -> dict:
             blocks = len(residual_blocks(create_model("resnet20").stage1))
         return Reading(2**blocks, f"each of {blocks} blocks is passed or skipped: 2^{blocks} = {2**blocks}")
 
+    def carried():
+        study = path_study()
+        profiles = study.profiles.get(VEIT, {})
+        ends = sorted({min(profiles), max(profiles)}, reverse=True) if profiles else []
+        return [_carried(study, epoch, printed["B07"]) for epoch in ends]
+
     def share():
         small, large = net("resnet34").mult_adds, net("vgg19").mult_adds
         because = f"{small / 1e9:.2f} / {large / 1e9:.2f} billion = {100 * small / large:.1f} %"
@@ -349,9 +357,29 @@ def _residual(net, printed) -> dict:
         "A13": lambda: depth("A13", "resnet152"),
         "A14": lambda: depth("A14", "resnet50"),
         "B06": paths,
+        "B07": carried,
         "D21": share,
         "D22": deepest,
     }
+
+
+def _carried(study: PathStudy, epoch: int, printed: str) -> Reading:
+    """Return the lengths that carry most of the gradient in Veit's network: those of the lecture, or the 95 % band."""
+    low, high = map(int, printed.split("-"))
+    profile, cell = study.profiles[VEIT][epoch], study.trained[VEIT]
+    part = {name: f"{100 * value:.1f} %" for name, value in study.share(VEIT, low, high, epoch).items()}
+    held = band(profile.exact)
+    product = f", {part['product']} of the estimate by Veit et al. from single paths" if "product" in part else ""
+    state = (
+        f"after {epoch} passes over {cell['train_images']:,} images ({study.scale} scale, test error "
+        f"{cell['final']['test_error']:.1%})" if epoch else "before training"
+    )  # fmt: skip
+    because = (
+        f"{profile.blocks} blocks, pre-activated, {cell['dataset']}, {state}, {profile.norm.shape[1]} test images: "
+        f"lengths {low} to {high} carry {part['exact']} of the exact gradients by length{product}; 95 % of them are at "
+        f"{held[0]} to {held[1]}"
+    )
+    return Reading(printed if float(profile.exact[low : high + 1].sum()) > 0.5 else f"{held[0]}-{held[1]}", because)
 
 
 def _bottlenecks(printed) -> dict:
