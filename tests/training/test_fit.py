@@ -451,6 +451,29 @@ def test_googlenet_trains_with_both_of_its_auxiliary_heads(data):
     assert all(not torch.equal(model.get_parameter(name), old) for name, old in before.items())
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_layers_that_stochastic_depth_leaves_out_are_stepped_when_they_come(data, optimizer):
+    """As by torch's own step for one parameter after the other, which waits for the first gradient of each."""
+    recipe = replace(RECIPE, optimizer=optimizer, lr=0.01)
+    ours = nn.ParameterList(torch.randn(3, 2) for _ in range(3))
+    theirs = copy.deepcopy(ours)
+    kinds = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
+    options = {"momentum": recipe.momentum} if optimizer == "sgd" else {}
+    plain = kinds[optimizer](theirs, lr=0.01, weight_decay=recipe.weight_decay, foreach=False, **options)
+    steps = [recipe.build_optimizer(ours), plain]
+    for present in ((0,), (0, 2), (1,), (0, 1, 2)):
+        for number in range(3):
+            gradient = torch.randn(3, 2) if number in present else None
+            ours[number].grad = theirs[number].grad = gradient
+        for step in steps:
+            step.step()
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other)
+    net = create_model("resnet20", in_channels=1, width=0.25, survival=0.3)
+    *_, record = fit(net, data, replace(recipe, epochs=1))
+    assert math.isfinite(record.train_loss)
+
+
 def test_a_longer_gradient_is_cut_to_clip_norm_over_all_weights(data):
     ours, plain = network(dropout=0), network(dropout=0)
     list(fit(ours, data, replace(PLAIN, clip_norm=0.1), device="cpu"))
