@@ -19,9 +19,13 @@ DRAWS = 5
 
 
 def parts(cell: Cell) -> list[str]:
-    """Return what is to be measured of a network, most important first: exact profiles, lesions, Veit's samples."""
+    """Return what is to be measured of a network, most important first: both ends of training, then between."""
     epochs = cell.paths["epochs"]
-    return [*(f"profile {epoch}" for epoch in epochs), LESIONS, *(f"sample {epoch}" for epoch in epochs)]
+    ends, between = ([epochs[0], epochs[-1]], epochs[1:-1]) if epochs else ([], [])
+    return [
+        *(f"profile {epoch}" for epoch in ends), LESIONS, *(f"sample {epoch}" for epoch in reversed(ends)),
+        *(f"profile {epoch}" for epoch in between),
+    ]  # fmt: skip
 
 
 def compute(

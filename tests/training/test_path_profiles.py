@@ -105,7 +105,9 @@ def test_the_experiment_has_profiles_of_every_residual_network_from_the_start_to
     for cell in cells("residual_paths", scale):
         epochs = cell.paths["epochs"]
         assert epochs == [] if "plain" in cell.model else (epochs[0], epochs[-1]) == (0, cell.recipe.epochs)
-        assert parts(cell)[-1] == (f"sample {epochs[-1]}" if epochs else "lesions")
+        ends = ([epochs[0], epochs[-1]]) if epochs else []
+        wanted = [f"profile {epoch}" for epoch in epochs] + ["lesions"] + [f"sample {epoch}" for epoch in ends]
+        assert sorted(parts(cell)) == sorted(wanted)
 
 
 def test_files_say_of_which_training_they_are(folder):
