@@ -28,7 +28,7 @@ class LesionStudy:
 
     error: float  # of the network as it is
     single: np.ndarray  # float64 [n], without one block; NaN where nothing else could make the shape that follows
-    halving: np.ndarray  # bool [n], whether the block changes the shape
+    reshapes: np.ndarray  # bool [n], whether the block changes the shape
     deleted: np.ndarray  # int64 [L], number of blocks deleted at random
     several: np.ndarray  # float64 [L, draws], errors without them
     swaps: np.ndarray  # int64 [M], pairs of blocks of equal shape that changed places
@@ -39,13 +39,13 @@ class LesionStudy:
 
     def describe(self) -> str:
         """Say what one block costs at most and in the median, and how many it takes to double the error."""
-        worst = int(np.nanargmax(self.single))
-        ordinary = float(np.nanmedian(self.single))
-        text = (
-            f"{len(self.single)} blocks, {self.images:,} images: error {self.error:.1%}; without one block "
-            f"{ordinary:.1%} in the median, {self.single[worst]:.1%} without block {worst + 1}"
-            f"{', which halves the size' if self.halving[worst] else ''}"
-        )
+        text = f"{len(self.single)} blocks, {self.images:,} images: error {self.error:.1%}"
+        if not np.isnan(self.single).all():
+            worst = int(np.nanargmax(self.single))
+            text += (
+                f"; without one block {np.nanmedian(self.single):.1%} in the median, {self.single[worst]:.1%} without "
+                f"block {worst + 1}{', which changes the shape' if self.reshapes[worst] else ''}"
+            )
         if len(self.deleted):
             text += f"; without {self.deleted[-1]} blocks at random {np.median(self.several[-1]):.1%} in the median"
         return text + "."
@@ -84,7 +84,9 @@ def deleted(net: nn.Module, blocks: Iterable[int]) -> Iterator[None]:
     if blocks and not 0 <= blocks[0] <= blocks[-1] < len(chain):
         raise IndexError(f"blocks (={blocks}) must be from 0 to {len(chain) - 1}")
     chosen = [chain[number] for number in blocks]
-    with with_forward({block: parts.without_residual if parts.shortcut else _as_it_is for block, parts in chosen}):
+    with with_forward(
+        {block: _as_it_is if parts.shortcut is None else parts.without_residual for block, parts in chosen}
+    ):
         yield
 
 
@@ -144,9 +146,9 @@ def lesion_study(
     check_images(x)
     check_fit(net, x[:1], y, len(x))
     shapes = _shapes(net, [block for block, _ in chain.values()], x[:1])
-    halving = np.array([before != after for before, after in shapes])
+    reshapes = np.array([before != after for before, after in shapes])
     whole = [
-        not change or parts.shortcut is not None for change, (_, parts) in zip(halving, chain.values(), strict=True)
+        not change or parts.shortcut is not None for change, (_, parts) in zip(reshapes, chain.values(), strict=True)
     ]
     free = np.flatnonzero(whole)
     for name, numbers, most in (("several", several, len(free)), ("swaps", swaps, np.inf)):
@@ -173,7 +175,7 @@ def lesion_study(
     return LesionStudy(
         error=before,
         single=single,
-        halving=halving,
+        reshapes=reshapes,
         deleted=np.array(several, np.int64),
         several=np.array(without).reshape(len(several), draws),
         swaps=np.array(swaps, np.int64),

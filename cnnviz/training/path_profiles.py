@@ -4,6 +4,8 @@ import time
 from datetime import UTC, datetime
 
 import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnnviz.analysis.device import hardware
 from cnnviz.analysis.lesion import LesionStudy, lesion_study
@@ -16,6 +18,7 @@ LESIONS = "lesions"
 DELETED = (1, 2, 3, 5, 8, 12, 16, 24, 32, 40)  # blocks at random, as far as the network has more
 SWAPPED = (1, 2, 4, 8, 16)  # pairs
 DRAWS = 5
+BATCH = 500  # training images from which a network that was never trained gets the statistics of its normalisations
 
 
 def parts(cell: Cell) -> list[str]:
@@ -42,6 +45,8 @@ def compute(
     kind, _, epoch = part.partition(" ")
     model.load_state_dict(weights[int(epoch or -1)])
     model.to(device).eval()
+    if epoch == "0":
+        _measure_statistics(model, data.normalise(data.x_train[:BATCH]).to(device))
     count = cell.paths[{"profile": "images", "sample": "sampled", LESIONS: "lesions"}[kind]]
     images, labels = data.normalise(data.x_test[:count]), data.y_test[:count]
     drawn = {"generator": torch.Generator().manual_seed(cell.seed), "progress": True}
@@ -64,3 +69,18 @@ def compute(
         results.folder.mkdir(parents=True, exist_ok=True)
         found.save(results.part_file(cell, part))
     return found
+
+
+def _measure_statistics(model: nn.Module, images: Tensor) -> None:
+    """Set the running statistics of batch normalisation to those of `images`.
+
+    A new network holds the mean 0 and the variance 1 of no images at all: its normalisations do nothing, the maps grow
+    with every block, and the gradient is that of a network which no training step ever sees.
+    """
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.train().momentum = None  # the mean over all batches: of this one
+    with torch.no_grad():
+        model(images)
+    model.eval()

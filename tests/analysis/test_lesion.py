@@ -1,6 +1,7 @@
 """Networks without some of their blocks, and with blocks in another order."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,14 +90,31 @@ def test_the_errors_are_those_of_the_networks_without_the_blocks(data):
     assert study.error == evaluate(net, *data).error[1]
     wanted = [evaluate(silenced(net, [number]), *data).error[1] for number in range(9)]
     assert study.single.tolist() == wanted
-    assert study.halving.tolist() == [number in (3, 6) for number in range(9)]
+    assert study.reshapes.tolist() == [number in (3, 6) for number in range(9)]
 
 
 def test_in_a_plain_network_only_blocks_that_keep_the_shape_can_go(data):
     study = lesion_study(lived(name="plain20"), *data, several=[7], draws=2)
-    assert np.flatnonzero(np.isnan(study.single)).tolist() == np.flatnonzero(study.halving).tolist() == [3, 6]
+    assert np.flatnonzero(np.isnan(study.single)).tolist() == np.flatnonzero(study.reshapes).tolist() == [3, 6]
     with pytest.raises(ValueError, match=r"several .=.8,.. must be from 1 to 7"):
         lesion_study(lived(name="plain20"), *data, several=[8])
+
+
+@torch.no_grad()
+def test_a_shortcut_of_no_layers_is_a_shortcut(data):
+    net = lived(preactivation=True)
+    net.stage1[1].shortcut = nn.Sequential()
+    with deleted(net, [1]):
+        found = net(data[0])
+    net.stage1[1].shortcut = nn.Identity()
+    torch.testing.assert_close(found, silenced(net, [1])(data[0]))
+
+
+def test_a_network_that_can_lose_no_block_has_words_too(data):
+    net = lived(name="plain20")
+    study = lesion_study(net, *data)
+    nothing = replace(study, single=np.full(9, np.nan), reshapes=np.ones(9, bool))
+    assert nothing.describe() == f"9 blocks, 40 images: error {study.error:.1%}."
 
 
 def test_all_blocks_at_random_are_all_blocks(data):
