@@ -15,6 +15,7 @@ wrong and the first case that shows it.
 - ``ch10`` GoogLeNet: counting modules, naive modules in a row, the module 3a, the loss with heads, 1 x n and n x 1
 - ``ch11`` ResNet: layers of a name, the weight of the identity, shortcut A, counting a block, a block V2
 - ``ch12`` loss surfaces: share below a level, standard error, filter normalisation, folding, minima, curvature, a plane
+- ``ch13`` residual paths: counting them, their mean length, stochastic depth, a deleted block, what each length carries
 - ``ch14`` ResNeXt and DenseNet: weights of paths, paths under a budget, a grouped block, channels, a dense layer
 - ``ch15`` separable convolutions: as full ones and what they lose, MobileNetV2's block and its parameters
 - ``ch19`` choosing an architecture: Keras' count, the best under a budget, networks that none beats, chance

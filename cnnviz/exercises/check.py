@@ -140,7 +140,7 @@ def _fault(attempt: Attempt) -> tuple[str, str] | None:
     if attempt.got is None:
         return "returned nothing", "Does every way through the function end with return?"
     if attempt.changed:
-        return "changes its input", f"Work on a copy of {attempt.changed}, or write into a new array."
+        return "changes its input", f"Work on a copy of {attempt.changed}, or write into a new one."
     return None
 
 
@@ -183,10 +183,10 @@ def _copies(given: dict[str, Any]) -> list[Any]:
 
 
 def _equal(before: Any, after: Any) -> bool:
-    """Whether an argument is what it was; only arrays can have changed."""
+    """Whether an argument is what it was; only arrays and lists can have changed."""
     if isinstance(before, np.ndarray | torch.Tensor):
         return before.shape == after.shape and bool((before == after).all())
-    return True
+    return before == after if isinstance(before, list) else True
 
 
 def _one_line(error: Exception) -> str:

@@ -659,6 +659,48 @@ def plane_coordinates(point, d1, d2):
     return torch.linalg.solve(plane @ plane.T, plane @ point)
 
 
+def paths_between(blocks, low, high):
+    return sum(math.comb(blocks, length) for length in range(low, high + 1))
+
+
+def mean_path_length(norms):
+    lengths = np.arange(len(norms))
+    return (lengths * norms).sum() / norms.sum()
+
+
+def survival(blocks, last):
+    number = np.arange(1, blocks + 1)
+    return 1 - number / blocks * (1 - last)
+
+
+def without_block(layers, x, gone):
+    for i in range(len(layers)):
+        if i != gone:
+            x = x + layers[i](x)
+    return x
+
+
+def veit_product(norms):
+    n = len(norms) - 1
+    paths = np.array([math.comb(n, k) for k in range(n + 1)])
+    product = paths * norms
+    return product / product.sum()
+
+
+def signed_shares(parts):
+    g = parts.sum(dim=0)
+    return parts @ g / (g @ g)
+
+
+def gradient_by_length(slopes):
+    parts = np.zeros(len(slopes) + 1)
+    parts[0] = 1  # before the first block: one path, of length 0
+    for slope in slopes:
+        longer = slope * parts[:-1]
+        parts[1:] += longer
+    return parts
+
+
 def normalise(images, mean, std):
     return (images / 255 - mean[:, None, None]) / std[:, None, None]
 
@@ -784,6 +826,15 @@ CHAPTERS = {
         "local_minima",
         "smallest_curvature",
         "plane_coordinates",
+    ],
+    "ch13": [
+        "paths_between",
+        "mean_path_length",
+        "survival",
+        "without_block",
+        "veit_product",
+        "signed_shares",
+        "gradient_by_length",
     ],
     "ch08": ["stack_share", "joined_kernel", "vgg_parameters", "vgg_stage", "signal_factor"],
 }
@@ -998,6 +1049,13 @@ preactivation_block = PreactivationBlock()""",
     "local_minima": "def local_minima(loss):\n    return ...",
     "smallest_curvature": "def smallest_curvature(patch, step):\n    return ...",
     "plane_coordinates": "def plane_coordinates(point, d1, d2):\n    return ...",
+    "paths_between": "def paths_between(blocks, low, high):\n    return ...",
+    "mean_path_length": "def mean_path_length(norms):\n    return ...",
+    "survival": "def survival(blocks, last):\n    return ...",
+    "without_block": "def without_block(layers, x, gone):\n    return ...",
+    "veit_product": "def veit_product(norms):\n    return ...",
+    "signed_shares": "def signed_shares(parts):\n    return ...",
+    "gradient_by_length": "def gradient_by_length(slopes):\n    return ...",
     "stack_share": "def stack_share(size):\n    return ...",
     "joined_kernel": "def joined_kernel(first, second):\n    return ...",
     "vgg_parameters": "def vgg_parameters(convolutions, maps, size, units):\n    return ...",
@@ -1210,6 +1268,31 @@ HINTS = {
     "plane_coordinates": (
         "What is left, point - alpha * d1 - beta * d2, must be perpendicular to d1 and to d2. That makes two equations "
         "for alpha and beta; torch.linalg.solve(matrix, side) solves them."
+    ),
+    "paths_between": (
+        "math.comb(blocks, k) is the number of ways to choose the k blocks whose layers a path passes. range(low, "
+        "high + 1) holds all lengths."
+    ),
+    "mean_path_length": (
+        "np.arange(len(norms)) are the lengths. Each counts with its norm; the sum of the weights is what you divide "
+        "by."
+    ),
+    "survival": (
+        "np.arange(1, blocks + 1) are the numbers l of all blocks at once. Check both ends: block L survives with the "
+        "probability last."
+    ),
+    "without_block": (
+        "Loop over the numbers of the blocks. What does the shortcut make of x, if nothing is added to it?"
+    ),
+    "veit_product": (
+        "How many blocks are there, if there is a norm for each length from 0 on? math.comb(n, k) of the paths have "
+        "length k. Divide at the very end."
+    ),
+    "signed_shares": "g = parts.sum(dim=0). parts @ g are all inner products at once. What are their sum and g @ g?",
+    "gradient_by_length": (
+        "Start with one path, of length 0, and go through the blocks. Each path goes on in two ways: through the "
+        "shortcut it keeps its length and its derivative; through the layers it is longer by 1, its derivative times "
+        "the slope."
     ),
     "stack_share": "How many 3x3 layers see 7 pixels? Each after the first sees 2 more. Each has 9 weights.",
     "joined_kernel": (

@@ -154,9 +154,19 @@ def test_a_function_that_changes_its_input_is_told_so_and_changes_nothing_of_the
         return values
 
     verdict = compare("doubled", changes, double, cases("values", (original,)))
-    assert verdict.message == "changes its input. Work on a copy of values, or write into a new array."
+    assert verdict.message == "changes its input. Work on a copy of values, or write into a new one."
     assert original.tolist() == [1.0, 2.0]
     assert verdict.given["values"].tolist() == [1.0, 2.0]
+
+
+def test_a_list_that_is_changed_is_told_so():
+    def takes_one_out(values):
+        values.pop()
+        return 2
+
+    verdict = compare("counted", takes_one_out, len, cases("values", ([5, 6],)))
+    assert verdict.mistake == "changes its input"
+    assert verdict.given == {"values": [5, 6]}
 
 
 def test_returning_the_input_itself_is_no_change_of_it():
