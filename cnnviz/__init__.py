@@ -22,6 +22,6 @@ cnnviz.figures    numbers in, a figure out: `plot_feature_maps`, `plot_filters`,
                   `plot_loss_line`, `montage`; moving: `convolution`; colours: `style`
 cnnviz.widgets    controls around a picture: `ConvolutionExplorer`, `PhotoFilterExplorer`, `ChannelExplorer`,
                   `CostExplorer`, `ReceptiveFieldExplorer`, `ArchitectureExplorer`, `LossSurfaceExplorer`,
-                  `TrainingMonitor`, `FeatureMapExplorer`, `FilterExplorer`
+                  `UnraveledExplorer`, `LesionExplorer`, `TrainingMonitor`, `FeatureMapExplorer`, `FilterExplorer`
 cnnviz.exercises  checks of the learner's answers, one module a chapter: `ch01` to `ch05`
 """

@@ -6,10 +6,12 @@ from cnnviz.widgets.convolution import ConvolutionExplorer
 from cnnviz.widgets.cost import CostExplorer
 from cnnviz.widgets.feature_maps import FeatureMapExplorer
 from cnnviz.widgets.filters import FilterExplorer
+from cnnviz.widgets.lesion import LesionExplorer
 from cnnviz.widgets.loss_surface import LossSurfaceExplorer
 from cnnviz.widgets.photo_filter import PhotoFilterExplorer
 from cnnviz.widgets.receptive_field import ReceptiveFieldExplorer
 from cnnviz.widgets.training_monitor import TrainingMonitor
+from cnnviz.widgets.unraveled import UnraveledExplorer
 
 __all__ = [
     "ArchitectureExplorer",
@@ -18,8 +20,10 @@ __all__ = [
     "CostExplorer",
     "FeatureMapExplorer",
     "FilterExplorer",
+    "LesionExplorer",
     "LossSurfaceExplorer",
     "PhotoFilterExplorer",
     "ReceptiveFieldExplorer",
     "TrainingMonitor",
+    "UnraveledExplorer",
 ]

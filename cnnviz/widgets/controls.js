@@ -3,7 +3,7 @@
 
 /** Make an element: attributes by name (`on...` are listeners, `text` is its text), then its children. */
 export function element(tag, attributes = {}, ...children) {
-  const svg = ["svg", "g", "rect", "text", "line", "path", "defs", "pattern", "title"].includes(tag);
+  const svg = ["svg", "g", "rect", "text", "line", "path", "defs", "pattern", "title", "tspan"].includes(tag);
   const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
@@ -145,6 +145,32 @@ export function numberGrid({ label, onChange }) {
       }));
     },
   };
+}
+
+/**
+ * A row of nodes that are pressed like buttons, one stop of the Tab key for all: click, Enter and Space press, the arrow
+ * keys `back` and `forth`, Home and End go from one to the next. `press(n)` and, where the pointer or the focus is, `look(n)`
+ * are told the number of the node; `look(null)` where neither is any more.
+ */
+export function roving(nodes, { back, forth, press, look }) {
+  nodes.forEach((node, n) => {
+    for (const [name, value] of Object.entries({ tabindex: n === 0 ? 0 : -1, role: "button", ...KEYS })) setAttribute(node, name, value);
+    const on = {
+      click: () => press(n),
+      focus() { nodes.forEach((other) => setAttribute(other, "tabindex", other === node ? 0 : -1)); look(n); },
+      blur: () => look(null),
+      pointerenter: () => look(n),
+      pointerleave: () => look(nodes.includes(document.activeElement) ? nodes.indexOf(document.activeElement) : null),
+      keydown(event) {
+        const to = { [back]: n - 1, [forth]: n + 1, Home: 0, End: nodes.length - 1 }[event.key];
+        if (to === undefined && event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        event.stopPropagation();
+        if (to === undefined) press(n); else nodes[to]?.focus();
+      },
+    };
+    for (const [name, listener] of Object.entries(on)) node.addEventListener(name, listener);
+  });
 }
 
 /** A live region that a screen reader speaks. */

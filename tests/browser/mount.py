@@ -30,6 +30,17 @@ PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimat
 NAMELESS = """() => [...document.querySelectorAll("input, select, button, [tabindex]")]
     .filter((node) => !node.labels?.length && !node.getAttribute("aria-label") && !node.textContent)
     .map((node) => node.outerHTML)"""
+SET = "([name, value]) => model.set(name, value)"
+HEIGHT = "() => document.querySelector('.cnnviz').offsetHeight"
+# Texts of a drawing that reach beyond the widget, and pairs of texts that lie on one another.
+OVERLAPS = """() => {
+    const boxes = [...document.querySelectorAll(".cnnviz text")].filter((node) => node.textContent
+        && getComputedStyle(node).visibility === "visible").map((node) => [node.textContent, node.getBoundingClientRect()]);
+    const room = document.querySelector(".cnnviz").getBoundingClientRect();
+    const cut = boxes.filter(([, box]) => box.left < room.left || box.right > room.right).map(([text]) => text);
+    const apart = (one, two) => one.right <= two.left || two.right <= one.left || one.bottom - 4 <= two.top || two.bottom - 4 <= one.top;
+    return [...cut, ...boxes.flatMap(([text, one], n) => boxes.slice(n + 1).filter(([, two]) => !apart(one, two)).map(([other]) => `${text} | ${other}`))];
+}"""  # noqa: E501
 
 
 def state_of(explorer):

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 BEGINNING = """
 import torch
 from cnnviz.datasets import load_dataset
-from cnnviz.models import lenet5
+from cnnviz.models import lenet5, resnet20
 from cnnviz.training import Recipe, fit
 from cnnviz.widgets import *
 
@@ -26,6 +26,7 @@ SHOWN = {
     "CostExplorer": "CostExplorer()",
     "FeatureMapExplorer": "FeatureMapExplorer(model, images, data.y_test, data.class_names)",
     "FilterExplorer": "FilterExplorer(model)",
+    "LesionExplorer": "LesionExplorer({'resnet20': resnet20(in_channels=1)}, (images, data.y_test))",
     "LossSurfaceExplorer": (
         "plane = LossSurfaceExplorer({}, networks={'lenet5': model}, data=(images, data.y_test), points=5)\n"
         "plane.compute()\nplane"
@@ -33,6 +34,7 @@ SHOWN = {
     "PhotoFilterExplorer": "PhotoFilterExplorer()",
     "ReceptiveFieldExplorer": "ReceptiveFieldExplorer()",
     "TrainingMonitor": "TrainingMonitor(signals=True).watch(fit(model, data, Recipe(epochs=1)));",
+    "UnraveledExplorer": "UnraveledExplorer()",
 }
 
 
