@@ -7,6 +7,7 @@ from cnnviz.widgets.cost import CostExplorer
 from cnnviz.widgets.feature_maps import FeatureMapExplorer
 from cnnviz.widgets.filters import FilterExplorer
 from cnnviz.widgets.loss_surface import LossSurfaceExplorer
+from cnnviz.widgets.path_lengths import PathLengthExplorer
 from cnnviz.widgets.photo_filter import PhotoFilterExplorer
 from cnnviz.widgets.receptive_field import ReceptiveFieldExplorer
 from cnnviz.widgets.training_monitor import TrainingMonitor
@@ -19,6 +20,7 @@ __all__ = [
     "FeatureMapExplorer",
     "FilterExplorer",
     "LossSurfaceExplorer",
+    "PathLengthExplorer",
     "PhotoFilterExplorer",
     "ReceptiveFieldExplorer",
     "TrainingMonitor",
