@@ -19,9 +19,11 @@ cnnviz.training   the one training loop, which yields records and draws nothing:
                   `EpochRecord`, `Run`; where it runs: `best_device`, `profile`
 cnnviz.figures    numbers in, a figure out: `plot_feature_maps`, `plot_filters`, `plot_confusion`,
                   `plot_learning_curves`, `plot_experiment`, `plot_receptive_field`, `plot_loss_surface`,
-                  `plot_loss_line`, `montage`; moving: `convolution`; colours: `style`
+                  `plot_loss_line`, `plot_path_lengths`, `plot_lesions`, `montage`; moving: `convolution`; colours:
+                  `style`
 cnnviz.widgets    controls around a picture: `ConvolutionExplorer`, `PhotoFilterExplorer`, `ChannelExplorer`,
                   `CostExplorer`, `ReceptiveFieldExplorer`, `ArchitectureExplorer`, `LossSurfaceExplorer`,
-                  `UnraveledExplorer`, `LesionExplorer`, `TrainingMonitor`, `FeatureMapExplorer`, `FilterExplorer`
-cnnviz.exercises  checks of the learner's answers, one module a chapter: `ch01` to `ch05`
+                  `PathLengthExplorer`, `UnraveledExplorer`, `LesionExplorer`, `TrainingMonitor`, `FeatureMapExplorer`,
+                  `FilterExplorer`
+cnnviz.exercises  checks of the learner's answers, one module a chapter: `ch01` to `ch19`
 """

@@ -8,6 +8,7 @@ from cnnviz.widgets.feature_maps import FeatureMapExplorer
 from cnnviz.widgets.filters import FilterExplorer
 from cnnviz.widgets.lesion import LesionExplorer
 from cnnviz.widgets.loss_surface import LossSurfaceExplorer
+from cnnviz.widgets.path_lengths import PathLengthExplorer
 from cnnviz.widgets.photo_filter import PhotoFilterExplorer
 from cnnviz.widgets.receptive_field import ReceptiveFieldExplorer
 from cnnviz.widgets.training_monitor import TrainingMonitor
@@ -22,6 +23,7 @@ __all__ = [
     "FilterExplorer",
     "LesionExplorer",
     "LossSurfaceExplorer",
+    "PathLengthExplorer",
     "PhotoFilterExplorer",
     "ReceptiveFieldExplorer",
     "TrainingMonitor",

@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -114,6 +114,27 @@ class Explorer(anywidget.AnyWidget):
             f"<title>{type(self).__name__}</title><style>{self._css}</style>"
             f'<body class="cnnviz-page"><main id="widget"></main><script type="module">{script}</script></body></html>'
         )
+
+
+def check_kinds(named: Mapping[str, Mapping], kind: type, what: str) -> None:
+    """Raise a TypeError unless every value of a mapping of mappings is of that type."""
+    for name, others in named.items():
+        for other, one in others.items():
+            if not isinstance(one, kind):
+                raise TypeError(f"{what}[{name!r}][{other!r}] must be a {kind.__name__}, not {type(one).__name__}")
+
+
+def one_of(name: str, value: str, names: Sequence[str]) -> str:
+    """Return the value of a control if it is one of those names; else raise an IllegalSettingError."""
+    if value not in names:
+        raise IllegalSettingError(f"{name} (={value!r}) must be one of {', '.join(map(repr, names))}")
+    return value
+
+
+def in_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise an IllegalSettingError unless low <= value <= high."""
+    if not low <= value <= high:  # NaN, too
+        raise IllegalSettingError(f"{name} (={value:g}) must lie in {low:g}..{high:g}")
 
 
 def as_text(value) -> dict:

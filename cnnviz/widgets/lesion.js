@@ -103,7 +103,7 @@ function render({ model, el }) {
 
   /** All nodes of a network's strip; later only their looks change. */
   function drawPanel(one, network, n) {
-    const { name, single, halving, guess } = network;
+    const { name, single, reshapes, guess } = network;
     const { top, plot, right, box, height } = STRIP;
     const y = (error) => top + (1 - error) * plot;
     const [x0, x1] = [LEFT, room - right];
@@ -130,7 +130,7 @@ function render({ model, el }) {
     });
     const numbers = single.map((_, block) => block + 1).filter((number) => number === 1 || number % step === 0)
       .map((number) => text(number, middle(number - 1), boxes + box + 13, "middle"));
-    const shapes = halving.flatMap((changes, block) => (changes ? [
+    const shapes = reshapes.flatMap((changes, block) => (changes ? [
       element("path", { class: "cnnviz-lesion-shape", d: `M${middle(block) - wide / 2 - 0.09 * pitch} ${boxes - 3}v${box + 6}` }),
       text("new shape", middle(block), boxes + box + 28, "middle"),
     ] : []));
@@ -221,8 +221,8 @@ function render({ model, el }) {
   }
 
   /** One block in words. */
-  function blockWords({ name, single, halving }, block) {
-    const head = `${name}, block ${block + 1}${halving[block] ? " (new shape)" : ""}: `;
+  function blockWords({ name, single, reshapes }, block) {
+    const head = `${name}, block ${block + 1}${reshapes[block] ? " (new shape)" : ""}: `;
     if (single[block] === null) return `${head}it cannot be deleted, as nothing else makes the shape that follows.`;
     const gone = deleted[name].includes(block);
     return `${head}error ${percent(single[block])} without it alone, ${percent(known[name][""])} with all blocks.`

@@ -183,7 +183,7 @@ def _entry(name: str, study: LesionStudy, guess: float) -> dict:
     return {
         "name": name,
         "single": [None if np.isnan(error) else float(error) for error in study.single],
-        "halving": study.halving.tolist(),
+        "reshapes": study.reshapes.tolist(),
         "several": several,  # number of blocks deleted at random, then median, least and largest error
         "images": study.images,
         "guess": guess,

@@ -18,7 +18,7 @@ from cnnviz.analysis.slice import SHOWN, Slice
 from cnnviz.analysis.trajectory import Trajectory
 from cnnviz.figures.loss_surface import clipped
 from cnnviz.widgets.channels import percent
-from cnnviz.widgets.explorer import Explorer, IllegalSettingError, module, style
+from cnnviz.widgets.explorer import Explorer, IllegalSettingError, check_kinds, in_range, module, one_of, style
 
 RANGES = {"azimuth": (-180, 180), "elevation": (5, 90), "cut": (0, 180), "points": (5, 101), "seed": (0, 999)}
 PAUSE = 1.0  # seconds, about: between two messages to the browser with new rows
@@ -91,8 +91,8 @@ class LossSurfaceExplorer(Explorer):
         self._surfaces = {name: dict(planes) for name, planes in surfaces.items()}
         self._paths = {name: dict(planes) for name, planes in (paths or {}).items()}
         self._modules, self._data = dict(networks or {}), data
-        _check_kinds(self._surfaces, LossSurface, "surfaces")
-        _check_kinds(self._paths, Trajectory, "paths")
+        check_kinds(self._surfaces, LossSurface, "surfaces")
+        check_kinds(self._paths, Trajectory, "paths")
         if bool(networks) != (data is not None):
             raise ValueError("networks and data belong together: give both, or neither")
         names = list(dict.fromkeys([*self._surfaces, *self._modules]))
@@ -139,16 +139,16 @@ class LossSurfaceExplorer(Explorer):
     @traitlets.validate("left", "right")
     def _valid_network(self, proposal):
         names = list(dict.fromkeys([*self._surfaces, *self._modules]))
-        return _one_of(proposal.trait.name, proposal.value, names)
+        return one_of(proposal.trait.name, proposal.value, names)
 
     @traitlets.validate("plane")
     def _valid_plane(self, proposal):
-        return _one_of("plane", proposal.value, self._planes or [""])
+        return one_of("plane", proposal.value, self._planes or [""])
 
     @traitlets.validate("azimuth", "elevation", "cut", "points", "seed")
     def _valid_number(self, proposal):
         name, value = proposal.trait.name, proposal.value
-        _in_range(name, value, *RANGES[name])
+        in_range(name, value, *RANGES[name])
         if name == "points" and value % 2 == 0:
             raise IllegalSettingError(f"points (={value}) must be odd, so that the network itself is one of them")
         return value
@@ -163,7 +163,7 @@ class LossSurfaceExplorer(Explorer):
     @traitlets.validate("alpha", "beta")
     def _valid_marker(self, proposal):
         name, value = proposal.trait.name, proposal.value
-        _in_range(name, value, *self._box(self.left, self.right, self.plane)[name == "beta"])
+        in_range(name, value, *self._box(self.left, self.right, self.plane)[name == "beta"])
         return value
 
     def _keep_marker_inside(self, change) -> None:
@@ -337,21 +337,3 @@ def _pictures(images: np.ndarray) -> np.ndarray:
     if len(images) > SHOWN:
         raise ValueError(f"there must be at most {SHOWN} images, the first of the data, not {len(images)}")
     return np.ascontiguousarray(np.broadcast_to(images, (len(images), 3, *images.shape[2:])).transpose(0, 2, 3, 1))
-
-
-def _check_kinds(named: Mapping[str, Mapping], kind: type, what: str) -> None:
-    for name, planes in named.items():
-        for plane, one in planes.items():
-            if not isinstance(one, kind):
-                raise TypeError(f"{what}[{name!r}][{plane!r}] must be a {kind.__name__}, not {type(one).__name__}")
-
-
-def _one_of(name: str, value: str, names: Sequence[str]) -> str:
-    if value not in names:
-        raise IllegalSettingError(f"{name} (={value!r}) must be one of {', '.join(map(repr, names))}")
-    return value
-
-
-def _in_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:  # NaN, too
-        raise IllegalSettingError(f"{name} (={value:g}) must lie in {low:g}..{high:g}")

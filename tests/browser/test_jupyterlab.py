@@ -31,6 +31,12 @@ SHOWN = {
         "plane = LossSurfaceExplorer({}, networks={'lenet5': model}, data=(images, data.y_test), points=5)\n"
         "plane.compute()\nplane"
     ),
+    "PathLengthExplorer": (
+        "from cnnviz.analysis.residual_paths import path_length_profile\n"
+        "from cnnviz.models.resnet_cifar import ResNetCifar\n"
+        "net = ResNetCifar(8, in_channels=1).eval()\n"
+        "PathLengthExplorer({'net': {'at initialisation': path_length_profile(net, images[:2], data.y_test[:2])}})"
+    ),
     "PhotoFilterExplorer": "PhotoFilterExplorer()",
     "ReceptiveFieldExplorer": "ReceptiveFieldExplorer()",
     "TrainingMonitor": "TrainingMonitor(signals=True).watch(fit(model, data, Recipe(epochs=1)));",

@@ -41,12 +41,12 @@ def shown(import_module):
 
 def stored(blocks=54, several=()):
     """A study of many blocks, with errors from 0 to 1; two of them change the shape, one of these stays."""
-    single, halving = np.linspace(0, 1, blocks), np.zeros(blocks, bool)
-    halving[[blocks // 3, 2 * blocks // 3]] = True
+    single, reshapes = np.linspace(0, 1, blocks), np.zeros(blocks, bool)
+    reshapes[[blocks // 3, 2 * blocks // 3]] = True
     single[blocks // 3] = np.nan
     found = np.array([[0.2, 0.4, 0.6]] * len(several)).reshape(len(several), 3)
     empty = np.zeros((0, 3))
-    return LesionStudy(0.1, single, halving, np.array(several, int), found, np.zeros(0, int), empty, empty, 99)
+    return LesionStudy(0.1, single, reshapes, np.array(several, int), found, np.zeros(0, int), empty, empty, 99)
 
 
 def told(page):

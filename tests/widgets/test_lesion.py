@@ -52,7 +52,7 @@ def study(**changes):
     """Three blocks; the second changes the shape and cannot be deleted."""
     empty = np.zeros((0, 2))
     values = {
-        "error": 0.1, "single": np.array([0.2, np.nan, 0.15]), "halving": np.array([False, True, False]),
+        "error": 0.1, "single": np.array([0.2, np.nan, 0.15]), "reshapes": np.array([False, True, False]),
         "deleted": np.array([2]), "several": np.array([[0.5, 0.3]]), "swaps": np.array([], int), "tau": empty,
         "swapped": empty, "images": 50,
     }  # fmt: skip
@@ -87,7 +87,7 @@ def test_the_bars_are_lesion_studys(shown, networks, data):
         expected = lesion_study(networks[entry["name"]], *data)
         single = [None if np.isnan(one) else one for one in expected.single]
         assert entry["single"] == single
-        assert entry["halving"] == expected.halving.tolist() == [False, False, True, False, True, False]
+        assert entry["reshapes"] == expected.reshapes.tolist() == [False, False, True, False, True, False]
         assert entry["guess"] == 0.75
         assert len(set(single) - {None}) > 1  # or there would be nothing to tell apart
     assert shown._networks[1]["single"][2] is None  # no shortcut makes the shape that follows
