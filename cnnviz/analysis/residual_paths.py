@@ -71,7 +71,7 @@ class PathLengthProfile:
     @property
     def signed(self) -> np.ndarray:
         """Part of the gradient at each length, mean over the images: float64 [n+1], sums to 1."""
-        return np.nanmean(self.share, axis=1)
+        return _mean(self.share[:, ~np.isnan(self.share).any(axis=0)])
 
     def describe(self) -> str:
         """Say how long the paths are, by their number and by the gradient that they carry."""
@@ -471,6 +471,11 @@ def _squares(gradients: list[Tensor]) -> Tensor:
 
 
 def _fractions(values: np.ndarray) -> np.ndarray:
-    """Return the mean over images of what each makes of its own sum: [n+1, N] -> [n+1]."""
+    """Return the mean over images of what each makes of its own sum: [n+1, N] -> [n+1]; NaN without any gradient."""
     total = values.sum(axis=0)
-    return (values / np.where(total > 0, total, np.nan)).mean(axis=1, where=total > 0)
+    return _mean(values[:, total > 0] / total[total > 0])
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over images that are left; NaN where none is: [n+1, N] -> [n+1]."""
+    return values.mean(axis=1) if values.shape[1] else np.full(len(values), np.nan)

@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 from cnnviz.figures.style import DASHES, FONT_SIZE, GREY, SERIES, TEMPLATE
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
-HALVES = "star"  # a block that halves the size, of every network
+RESHAPES = "star"  # a block that changes the shape, of every network
 WITHOUT_ONE, WITHOUT_SEVERAL, REORDERED = "Without one block", "Without several, drawn at random", "In another order"
 
 
@@ -52,8 +52,8 @@ def plot_lesions(studies: Mapping) -> go.Figure:
                 row=2, col=columns[REORDERED],
             )  # fmt: skip
     if any(study.reshapes.any() for study in studies.values()):
-        star = {"color": GREY, "symbol": HALVES, "size": 12}
-        figure.add_scatter(x=[None], y=[None], mode="markers", marker=star, name="block that halves the size")
+        star = {"color": GREY, "symbol": RESHAPES, "size": 12}
+        figure.add_scatter(x=[None], y=[None], mode="markers", marker=star, name="block that changes the shape")
     figure.update_annotations(font_size=FONT_SIZE)
     most = max(len(study.single) for study in studies.values())
     figure.update_xaxes(title="block, from the image on", range=[0.3, most + 0.7], row=1, col=1)
@@ -81,8 +81,8 @@ def plot_lesions(studies: Mapping) -> go.Figure:
 
 def _without_one(figure: go.Figure, name: str, study, colour: str, symbol: str) -> None:
     blocks = np.flatnonzero(~np.isnan(study.single))
-    halves = study.reshapes[blocks]
-    words = np.where(halves, ", halves the size", "")
+    reshapes = study.reshapes[blocks]
+    words = np.where(reshapes, ", changes the shape", "")
     figure.add_scatter(
         x=blocks + 1,
         y=100 * study.single[blocks],
@@ -90,8 +90,8 @@ def _without_one(figure: go.Figure, name: str, study, colour: str, symbol: str) 
         mode="markers",
         marker={
             "color": colour,
-            "symbol": np.where(halves, HALVES, symbol).tolist(),
-            "size": np.where(halves, 12, 7).tolist(),
+            "symbol": np.where(reshapes, RESHAPES, symbol).tolist(),
+            "size": np.where(reshapes, 12, 7).tolist(),
             "opacity": 1,
         },
         hovertext=[f"{name} without block {block + 1}{halved}" for block, halved in zip(blocks, words, strict=True)],

@@ -101,7 +101,7 @@ def small_filters(scale: str) -> list[Cell]:
         Row(LABORATORY, "three 3x3, as many parameters", "filters", {"width": 0.65, "kernel_sizes": [3] * 4}),
         Row(LABORATORY, "three 3x3, as many mult-adds", "filters", {"width": 0.66, "kernel_sizes": [3] * 4}),
         *(
-            Row(LABORATORY, words, "reshapes", half | {"kernel_sizes": [3, 3], "down": down})
+            Row(LABORATORY, words, "halving", half | {"kernel_sizes": [3, 3], "down": down})
             for down, words in (("max", "max pooling"), ("average", "average pooling"), ("stride", "stride 2"))
         ),
     ]

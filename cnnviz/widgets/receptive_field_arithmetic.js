@@ -62,7 +62,7 @@ export function cone(state, axis) {
 }
 
 /**
- * Of all products row x column: how few hold 95 % of the sum, and the least of them. The threshold is found by reshapes:
+ * Of all products row x column: how few hold 95 % of the sum, and the least of them. The threshold is found by halving:
  * with one axis sorted, the products above it are counted in one walk.
  */
 export function fewest(rows, columns) {

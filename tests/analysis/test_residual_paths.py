@@ -399,3 +399,19 @@ def test_words_tell_the_numbers():
         "3 blocks, 1 images: all 8 paths have a mean length of 1.5; weighted by the gradient that they carry, 1.5, "
         "with 95 % of it at lengths 0 to 3."
     )
+
+
+def test_an_image_without_a_gradient_has_no_share_and_does_not_count():
+    net, (x, y) = lived(FAMILIES["shortcut A"], torch.float32), batch(torch.float32)
+    net.head.fc.weight.data[:, :] = 0
+    net.head.fc.bias.data[0] = 200  # certain, beyond single precision, that both images are of class 0
+    profile = path_length_profile(net, x, torch.zeros(2, dtype=torch.int64))
+    assert np.isnan(profile.share).all()
+    assert (profile.norm == 0).all()
+    assert np.isnan(profile.exact).all()
+    assert np.isnan(profile.signed).all()
+    both = PathLengthProfile(
+        np.array([[0, 1], [0, 3.0]]), np.array([[math.nan, 0.4], [math.nan, 0.6]]), np.full((2, 2), math.nan)
+    )
+    assert both.exact.tolist() == [0.25, 0.75]
+    assert both.signed.tolist() == [0.4, 0.6]

@@ -43,11 +43,11 @@ def test_blocks_that_halve_the_size_have_another_symbol_and_words():
     symbols = list(single.marker.symbol)
     assert symbols[1] not in symbols[::2]
     assert symbols[0] == symbols[2] == symbols[3]
-    assert [text.endswith("halves the size") for text in single.hovertext] == [False, True, False, False]
-    [named] = [one for one in figure.data if one.name == "block that halves the size"]
+    assert [text.endswith("changes the shape") for text in single.hovertext] == [False, True, False, False]
+    [named] = [one for one in figure.data if one.name == "block that changes the shape"]
     assert named.marker.symbol == symbols[1]
     plain = plot_lesions({"net": replace(STUDY, reshapes=np.zeros(4, bool))})
-    assert "block that halves the size" not in [one.name for one in plain.data]
+    assert "block that changes the shape" not in [one.name for one in plain.data]
 
 
 def test_blocks_that_cannot_be_deleted_are_left_out_and_said():
@@ -100,7 +100,7 @@ def test_networks_differ_in_colour_and_symbol_and_stand_once_in_the_legend():
     assert singles[0].marker.color != singles[1].marker.color
     assert singles[0].marker.symbol[0] != singles[1].marker.symbol[0]
     shown = [one.name for one in figure.data if one.showlegend is not False]
-    assert shown == ["one", "one, whole: 10.0%", "two", "two, whole: 10.0%", "block that halves the size"]
+    assert shown == ["one", "one, whole: 10.0%", "two", "two, whole: 10.0%", "block that changes the shape"]
 
 
 def test_nothing_is_refused():
