@@ -402,7 +402,7 @@ def test_words_tell_the_numbers():
 
 
 def test_an_image_without_a_gradient_has_no_share_and_does_not_count():
-    net, (x, y) = lived(FAMILIES["shortcut A"], torch.float32), batch(torch.float32)
+    net, (x, _) = lived(FAMILIES["shortcut A"], torch.float32), batch(torch.float32)
     net.head.fc.weight.data[:, :] = 0
     net.head.fc.bias.data[0] = 200  # certain, beyond single precision, that both images are of class 0
     profile = path_length_profile(net, x, torch.zeros(2, dtype=torch.int64))
