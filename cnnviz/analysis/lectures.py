@@ -370,10 +370,10 @@ def _carried(study: PathStudy, epoch: int, printed: str) -> Reading:
     part = {name: f"{100 * value:.1f} %" for name, value in study.share(VEIT, low, high, epoch).items()}
     held = band(profile.exact)
     product = f", {part['product']} of the estimate by Veit et al. from single paths" if "product" in part else ""
-    state = (
-        f"after {epoch} passes over {cell['train_images']:,} images ({study.scale} scale, test error "
-        f"{cell['final']['test_error']:.1%})" if epoch else "before training"
-    )  # fmt: skip
+    state = "before training (normalised by training images)"
+    if epoch:
+        error = f"{study.scale} scale, test error {cell['final']['test_error']:.1%}"
+        state = f"after {epoch} passes over {cell['train_images']:,} images ({error})"
     because = (
         f"{profile.blocks} blocks, pre-activated, {cell['dataset']}, {state}, {profile.norm.shape[1]} test images: "
         f"lengths {low} to {high} carry {part['exact']} of the exact gradients by length{product}; 95 % of them are at "

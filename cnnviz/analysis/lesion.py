@@ -157,7 +157,7 @@ def lesion_study(
     rounds = len(free) + draws * (len(several) + len(swaps))
     device = device_of(net)
     batches = list(zip(x.to(device).split(batch_size), y.to(device).split(batch_size), strict=True))
-    with untouched(net), tqdm(total=1 + rounds, unit="network", disable=not progress) as bar:
+    with untouched(net), tqdm(total=1 + rounds, unit="network", delay=1, disable=not progress) as bar:
 
         def error(change: AbstractContextManager | None = None) -> float:
             with change or nullcontext():

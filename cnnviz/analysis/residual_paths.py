@@ -450,7 +450,7 @@ def _batches(net: nn.Module, x: Tensor, y: Tensor, batch_size: int, progress: bo
     if any(isinstance(one, _BatchNorm) and _mixes(one) for one in net.modules()):
         batch_size = len(x)
     pairs = list(zip(x.split(batch_size), y.split(batch_size), strict=True))
-    yield from tqdm(pairs, unit="batch", disable=not progress)
+    yield from tqdm(pairs, unit="batch", delay=1, disable=not progress)
 
 
 def _drawn(blocks: int, length: int, count: int, generator: torch.Generator | None) -> np.ndarray:

@@ -15,8 +15,8 @@ from cnnviz.training.experiments import Cell
 from cnnviz.training.results import Results
 
 LESIONS = "lesions"
-DELETED = (1, 2, 3, 5, 8, 12, 16, 24, 32, 40)  # blocks at random, as far as the network has more
-SWAPPED = (1, 2, 4, 8, 16)  # pairs
+DELETED = (2, 4, 8, 16, 32)  # blocks at random, as far as the network has more
+SWAPPED = (1, 4, 16)  # pairs
 DRAWS = 5
 BATCH = 500  # training images from which a network that was never trained gets the statistics of its normalisations
 
