@@ -358,7 +358,11 @@ def unravelled(net: nn.Module, x: Tensor, y: Tensor, *, unit: bool = True, backe
         raise ValueError(f"backend (={backend!r}) must be one of {', '.join(map(repr, BACKENDS))}")
     chain = residual_chain(net)
     net = uncompiled(net)
-    for name, (_, parts) in chain.items():
+    for name, (block, parts) in chain.items():
+        if "forward" in vars(block):
+            raise ValueError(
+                f"block {name} of {type(net).__name__} has got another forward; what is allowed is its own"
+            )
         if parts.shortcut is None:
             raise ValueError(
                 f"block {name} of {type(net).__name__} has no shortcut: there is a single path through it. "

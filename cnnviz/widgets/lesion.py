@@ -10,7 +10,7 @@ import traitlets
 from torch import Tensor, nn
 
 from cnnviz.analysis import lesion
-from cnnviz.analysis.evaluate import evaluate
+from cnnviz.analysis.evaluate import device_of, evaluate
 from cnnviz.analysis.hooks import uncompiled
 from cnnviz.analysis.lesion import LesionStudy
 from cnnviz.widgets.channels import percent
@@ -151,9 +151,10 @@ class LesionExplorer(Explorer):
         self._problem = ""
         while wanted := self._next():
             name, blocks = wanted
-            net = copy.deepcopy(self._modules[name])  # another thread may compute at the same time
+            net = copy.deepcopy(self._modules[name]).eval()  # another thread may compute at the same time
+            x, y = (one.to(device_of(net)) for one in self._data)
             with lesion.deleted(net, blocks):
-                error = evaluate(net, *self._data, topk=(1,), batch_size=250).error[1]
+                error = lesion.error_of(net, x, y)
             with self._lock:
                 self._known = self._known | {name: self._known[name] | {_key(blocks): error}}
 

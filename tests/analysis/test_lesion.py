@@ -93,6 +93,24 @@ def test_the_errors_are_those_of_the_networks_without_the_blocks(data):
     assert study.reshapes.tolist() == [number in (3, 6) for number in range(9)]
 
 
+def test_drawn_deletions_and_orders_are_those_of_the_networks_changed_so(data):
+    """What stands before the first change is not computed again; here everything is."""
+    net, draw = lived(), torch.Generator().manual_seed(5)
+    study = lesion_study(net, *data, several=[1, 3], swaps=[2], draws=3, generator=draw, batch_size=16)
+    again = torch.Generator().manual_seed(5)
+    for row, count in zip(study.several, (1, 3), strict=True):
+        for error in row:
+            numbers = torch.randperm(9, generator=again)[:count].tolist()
+            assert error == evaluate(silenced(net, numbers), *data).error[1]
+    alike = [(0, 1), (0, 2), (1, 2), (4, 5), (7, 8)]
+    for error in study.swapped[0]:
+        order = list(range(9))
+        for a, b in [alike[pair] for pair in torch.randint(5, (2,), generator=again).tolist()]:
+            order[a], order[b] = order[b], order[a]
+        with reordered(net, order):
+            assert error == evaluate(net, *data).error[1]
+
+
 def test_in_a_plain_network_only_blocks_that_keep_the_shape_can_go(data):
     study = lesion_study(lived(name="plain20"), *data, several=[7], draws=2)
     assert np.flatnonzero(np.isnan(study.single)).tolist() == np.flatnonzero(study.reshapes).tolist() == [3, 6]
@@ -159,8 +177,9 @@ def test_one_deletion_within_another_is_taken_back_to_it(data):
     net = lived()
     with deleted(net, [0]):
         with deleted(net, [1]):
-            pass
+            both = evaluate(net, *data).predictions
         inside = evaluate(net, *data).predictions
+    np.testing.assert_array_equal(both, evaluate(silenced(net, [0, 1]), *data).predictions)
     np.testing.assert_array_equal(inside, evaluate(silenced(net, [0]), *data).predictions)
 
 

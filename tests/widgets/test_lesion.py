@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 from traitlets import TraitError
 
+from cnnviz.analysis import lesion
 from cnnviz.analysis.lesion import LesionStudy, lesion_study
 from cnnviz.models.resnet_cifar import ResNetCifar
 from cnnviz.widgets.lesion import LesionExplorer
@@ -181,16 +182,14 @@ def wait_for(explorer, done):
 
 
 def test_a_click_is_answered_from_another_thread_and_the_last_one_wins(shown, networks, data, monkeypatch):
-    from cnnviz.widgets import lesion
-
-    asked, go, evaluate = [], threading.Event(), lesion.evaluate
+    asked, go, error_of = [], threading.Event(), lesion.error_of
 
     def slow(net, *arguments, **options):
         asked.append(threading.current_thread())
         assert go.wait(60)
-        return evaluate(net, *arguments, **options)
+        return error_of(net, *arguments, **options)
 
-    monkeypatch.setattr(lesion, "evaluate", slow)
+    monkeypatch.setattr(lesion, "error_of", slow)
     for gone in ([0, 1], [0, 1, 2], [3, 4], [4, 5, 0]):
         shown.set_state({"deleted": {"residual": gone, "plain": []}})
     assert "residual, 6 blocks: error" in shown.describe()  # while it computes
@@ -204,20 +203,32 @@ def test_a_click_is_answered_from_another_thread_and_the_last_one_wins(shown, ne
 
 
 def test_what_a_computation_raises_is_shown_and_the_next_one_works(shown, monkeypatch):
-    from cnnviz.widgets import lesion
-
-    evaluate = lesion.evaluate
+    error_of = lesion.error_of
 
     def fails(*arguments, **options):
         raise ArithmeticError("no more memory")
 
-    monkeypatch.setattr(lesion, "evaluate", fails)
+    monkeypatch.setattr(lesion, "error_of", fails)
     shown.set_state({"deleted": {"residual": [0, 1], "plain": []}})
     wait_for(shown, lambda: shown._problem == "ArithmeticError: no more memory")
     assert "not computed without blocks 1, 2" in shown.describe()
     with pytest.raises(ArithmeticError, match="no more memory"):
         shown.deleted = {"residual": [0, 2]}
-    monkeypatch.setattr(lesion, "evaluate", evaluate)
+    monkeypatch.setattr(lesion, "error_of", error_of)
     shown.set_state({"deleted": {"residual": [0, 1], "plain": []}})
     wait_for(shown, lambda: "0,1" in shown._known["residual"])
     assert shown._problem == ""
+
+
+def test_random_numbers_drawn_while_it_computes_are_not_drawn_again(shown, monkeypatch):
+    """In the notebook a cell may train meanwhile."""
+    error_of, drawn = lesion.error_of, []
+
+    def draws(*arguments, **options):
+        drawn.append(torch.rand(()).item())  # as the cell of the other thread does
+        return error_of(*arguments, **options)
+
+    monkeypatch.setattr(lesion, "error_of", draws)
+    shown.set_state({"deleted": {"residual": [0, 1, 2], "plain": []}})
+    wait_for(shown, lambda: {"0,1", "0,1,2"} <= set(shown._known["residual"]))
+    assert len({*drawn, torch.rand(()).item()}) == len(drawn) + 1
