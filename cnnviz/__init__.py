@@ -12,9 +12,10 @@ cnnviz.analysis   arrays or a network in, numbers out, each a frozen dataclass t
                   `losses`, `confusion`, `comparison` (a paper's number beside ours), `experiment` (what was measured);
                   a network in training: `signals`, and what they mean: `diagnoses`; any network taken apart:
                   `layer_table`, `architecture`, `receptive_field`; its loss along lines and over planes:
-                  `loss_surface`, `random_direction`, `trajectory`, `hessian_extremes`, `landscape`; `stack` and
-                  `designs` (layers in plain words), what they cost; `lecture_numbers` and `lecture_statements`,
-                  recomputed
+                  `loss_surface`, `random_direction`, `trajectory`, `hessian_extremes`, `landscape`; its gradient by the
+                  length of residual paths, and what it loses without a block: `path_length_profile`, `lesion_study`,
+                  `path_study`; `stack` and `designs` (layers in plain words), what they cost; `lecture_numbers` and
+                  `lecture_statements`, recomputed
 cnnviz.training   the one training loop, which yields records and draws nothing: `fit`, `Recipe`, `RECIPES`,
                   `EpochRecord`, `Run`; where it runs: `best_device`, `profile`
 cnnviz.figures    numbers in, a figure out: `plot_feature_maps`, `plot_filters`, `plot_confusion`,
