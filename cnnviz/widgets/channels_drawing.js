@@ -60,15 +60,7 @@ export function paletteOf(node) {
 
 /** Draw the plan; `lit` is what connected() gives for the channel that is pointed at. */
 export function paintChannels(canvas, plan, headings, lit, colours) {
-  const scale = globalThis.devicePixelRatio;
-  const size = [Math.round(plan.width * scale), Math.round(plan.height * scale)];
-  if (canvas.width !== size[0] || canvas.height !== size[1]) {
-    [canvas.width, canvas.height] = size;
-    canvas.style.cssText = `width: ${plan.width}px; height: ${plan.height}px`;
-  }
-  const context = canvas.getContext("2d");
-  context.setTransform(scale, 0, 0, scale, 0, 0);
-  context.clearRect(0, 0, plan.width, plan.height);
+  const context = emptied(canvas, plan.width, plan.height);
   plan.layers.forEach((layer, index) => {
     paintLines(context, layer, plan.volumes[index], plan.volumes[index + 1], lit.slices[index], colours);
     paintSlices(context, layer, plan.volumes[index + 1], lit.slices[index], colours);

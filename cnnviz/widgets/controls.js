@@ -262,3 +262,22 @@ export function connect(model, names, changed) {
   };
 }
 
+/** The context of a canvas of `width` x `height` pixels of the page, drawn with `scale` pixels of the screen for each. */
+export function sized(canvas, width, height, scale = globalThis.devicePixelRatio) {
+  const size = [Math.round(width * scale), Math.round(height * scale)];
+  if (canvas.width !== size[0] || canvas.height !== size[1]) {
+    [canvas.width, canvas.height] = size;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  return context;
+}
+
+/** The same, emptied. */
+export function emptied(canvas, width, height, scale = globalThis.devicePixelRatio) {
+  const context = sized(canvas, width, height, scale);
+  context.clearRect(0, 0, width, height);
+  return context;
+}

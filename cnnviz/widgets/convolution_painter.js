@@ -28,15 +28,7 @@ export function palette(node) {
 
 /** Paint shapes on a canvas of { width, height } pixels of the page, in place of what was there. */
 export function paintShapes(canvas, shapes, { width, height }, colours) {
-  const scale = globalThis.devicePixelRatio;
-  const size = [Math.round(width * scale), Math.round(height * scale)];
-  if (canvas.width !== size[0] || canvas.height !== size[1]) {
-    [canvas.width, canvas.height] = size;
-    canvas.style.cssText = `width: ${width}px; height: ${height}px`;
-  }
-  const context = canvas.getContext("2d");
-  context.setTransform(scale, 0, 0, scale, 0, 0);
-  context.clearRect(0, 0, width, height);
+  const context = emptied(canvas, width, height);
   for (const shape of shapes) (shape.box ? paintBox : paintText)(context, shape, colours);
 }
 

@@ -30,19 +30,6 @@ const COLOURS = Array.from({ length: SHADES }, (_, n) => colourOf(n / (SHADES - 
 const GREY = packed(CLIPPED);
 const PIXELS = Uint32Array.from(COLOURS, (colour) => packed(colour));
 
-/** The context of a canvas of `width` x `height` pixels of the page, emptied. */
-function emptied(canvas, width, height, scale = globalThis.devicePixelRatio) {
-  const size = [Math.round(width * scale), Math.round(height * scale)];
-  if (canvas.width !== size[0] || canvas.height !== size[1]) {
-    [canvas.width, canvas.height] = size;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-  }
-  const context = canvas.getContext("2d");
-  context.setTransform(scale, 0, 0, scale, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return context;
-}
 const fineScale = () => Math.max(FINE, globalThis.devicePixelRatio);
 
 function text(context, words, x, y, { ink, font, size = 11, weight = 400, align = "left", baseline = "alphabetic", halo, most }) {

@@ -264,20 +264,6 @@ function render({ model, el }) {
   return () => { link.close(); unwatch(); };
 }
 
-/** The context of a canvas of `width` x `height` pixels of the page. */
-function sized(canvas, width, height) {
-  const scale = globalThis.devicePixelRatio;
-  const size = [Math.round(width * scale), Math.round(height * scale)];
-  if (canvas.width !== size[0] || canvas.height !== size[1]) {
-    [canvas.width, canvas.height] = size;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-  }
-  const context = canvas.getContext("2d");
-  context.setTransform(scale, 0, 0, scale, 0, 0);
-  return context;
-}
-
 /** A canvas with the photo that Python sent: red, green and blue of each pixel. */
 function picture(view) {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
