@@ -1,11 +1,13 @@
-"""A dataclass of arrays as a file, and read back."""
+"""Dataclasses of arrays as files, and read back."""
 
 import json
 import os
 import pickle
+import re
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -17,39 +19,44 @@ DAMAGED = (
 )  # fmt: skip
 
 
-def save_arrays(found, path: str | os.PathLike) -> Path:
-    """Write a dataclass of arrays, numbers and perhaps `metadata` as one npz file, whole or not at all."""
-    arrays = dict(vars(found))
-    if "metadata" in arrays:
-        arrays["metadata"] = json.dumps(dict(arrays["metadata"]))
-    with whole_file(path) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, **arrays)
-    return Path(path)
+class Stored:
+    """A dataclass of arrays, numbers and perhaps `metadata` that an npz file can hold."""
 
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write everything as one npz file, whole or not at all."""
+        arrays = dict(vars(self))
+        if "metadata" in arrays:
+            arrays["metadata"] = json.dumps(dict(arrays["metadata"]))
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        return Path(path)
 
-def load_arrays(cls: type, path: str | os.PathLike, what: str):
-    """Return the dataclass that `save_arrays` wrote; nothing in the file is executed.
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Self:
+        """Return what a file holds that `save` wrote; nothing in it is executed.
 
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is damaged or something else; the message says that it should be `what`.
-    """
-    with open(path, "rb") as opened:
-        try:
-            with np.load(opened, allow_pickle=False) as file:
-                arrays = {name: file[name] if file[name].ndim else file[name].item() for name in file.files}
-            if "metadata" in arrays:
-                arrays["metadata"] = json.loads(arrays["metadata"])
-            return cls(**arrays)
-        except DAMAGED as error:
-            raise ValueError(f"{path} holds no {what} ({error or type(error).__name__}); move or delete it") from None
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is damaged or something else; the message says that, and what it should hold.
+        """
+        with open(path, "rb") as opened:
+            try:
+                with np.load(opened, allow_pickle=False) as file:
+                    arrays = {name: file[name] if file[name].ndim else file[name].item() for name in file.files}
+                if "metadata" in arrays:
+                    arrays["metadata"] = json.loads(arrays["metadata"])
+                return cls(**arrays)
+            except DAMAGED as error:
+                what = re.sub("(?<!^)([A-Z])", r" \1", cls.__name__).lower()  # LossSurface: a loss surface
+                why = error or type(error).__name__
+                raise ValueError(f"{path} holds no {what} ({why}); move or delete it") from None
 
 
 def metadata_of(path: str | os.PathLike) -> dict:
-    """Return the metadata of a file that `save_arrays` wrote, and no array; empty where it has none.
+    """Return the metadata of a file that `Stored.save` wrote, and no array; empty where it has none.
 
     Raises:
-        FileNotFoundError, ValueError: as for `load_arrays`.
+        FileNotFoundError, ValueError: as for `Stored.load`.
     """
     with open(path, "rb") as opened:
         try:

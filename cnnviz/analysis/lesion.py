@@ -5,18 +5,16 @@ A. Veit, M. Wilber and S. Belongie, Residual networks behave like ensembles of r
 """
 
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from cnnviz.analysis.arrays import load_arrays, save_arrays
+from cnnviz.analysis.arrays import Stored
 from cnnviz.analysis.evaluate import check_fit, check_images, device_of
 from cnnviz.analysis.hooks import uncompiled, untouched
 from cnnviz.analysis.residual_chain import Parts, residual_chain, with_forward
@@ -25,7 +23,7 @@ Forwards = Mapping[nn.Module, Callable[[Tensor], Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
-class LesionStudy:
+class LesionStudy(Stored):
     """Errors of a network without some of its blocks, and with blocks in another order: fractions of the images."""
 
     error: float  # of the network as it is
@@ -54,19 +52,6 @@ class LesionStudy:
 
     def __repr__(self) -> str:
         return self.describe()
-
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the study as one npz file, whole or not at all."""
-        return save_arrays(self, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> "LesionStudy":
-        """Return the study of a file that `save` wrote.
-
-        Raises:
-            ValueError: the file is something else, or damaged.
-        """
-        return load_arrays(cls, path, "lesion study")
 
 
 @contextmanager

@@ -17,11 +17,9 @@ active units, and so other maps along the same paths.
 
 import itertools
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from tqdm import tqdm
 
-from cnnviz.analysis.arrays import load_arrays, save_arrays
+from cnnviz.analysis.arrays import Stored
 from cnnviz.analysis.evaluate import check_fit, check_images, device_of
 from cnnviz.analysis.hooks import given_back, uncompiled
 from cnnviz.analysis.path_lengths import band, number_of_paths
@@ -41,7 +39,7 @@ BACKENDS = ("auto", "loop", "batched")
 
 
 @dataclass(frozen=True, eq=False)
-class PathLengthProfile:
+class PathLengthProfile(Stored):
     """The gradient at each of N images, by the length of the paths that it takes, for lengths 0 to n (blocks).
 
     Norms are relative to that of the gradient which enters the last block: an image that is classified well has a small
@@ -85,22 +83,9 @@ class PathLengthProfile:
     def __repr__(self) -> str:
         return self.describe()
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the profile as one npz file, whole or not at all."""
-        return save_arrays(self, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> "PathLengthProfile":
-        """Return the profile of a file that `save` wrote.
-
-        Raises:
-            ValueError: the file is something else, or damaged.
-        """
-        return load_arrays(cls, path, "path length profile")
-
 
 @dataclass(frozen=True, eq=False)
-class PathSample:
+class PathSample(Stored):
     """Norms of the gradient along single paths, as Veit et al. measured them, for lengths 0 to n (blocks).
 
     Where there are no more paths than were to be drawn, all of them are taken and there is no error.
@@ -129,19 +114,6 @@ class PathSample:
 
     def __repr__(self) -> str:
         return self.describe()
-
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the sample as one npz file, whole or not at all."""
-        return save_arrays(self, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> "PathSample":
-        """Return the sample of a file that `save` wrote.
-
-        Raises:
-            ValueError: the file is something else, or damaged.
-        """
-        return load_arrays(cls, path, "sample of paths")
 
 
 def path_gradients(

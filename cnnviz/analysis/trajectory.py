@@ -8,16 +8,14 @@ network training, NeurIPS 2018.
 import copy
 import itertools
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnviz.analysis.arrays import load_arrays, save_arrays
+from cnnviz.analysis.arrays import Stored
 from cnnviz.analysis.directions import Direction, inner
 from cnnviz.analysis.slice import Slice
 
@@ -49,7 +47,7 @@ class Plane:
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectory:
+class Trajectory(Stored):
     """A path in a plane through the weights, and what the network was at each of its points, not at its shadow."""
 
     coordinates: np.ndarray  # float64 [T, 2], alpha and beta of the nearest point of the plane
@@ -68,19 +66,6 @@ class Trajectory:
 
     def __repr__(self) -> str:
         return self.describe()
-
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the path as one npz file, whole or not at all."""
-        return save_arrays(self, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> "Trajectory":
-        """Return the path of a file that `save` wrote.
-
-        Raises:
-            ValueError: the file is something else, or damaged.
-        """
-        return load_arrays(cls, path, "trajectory")
 
 
 def pca_directions(checkpoints: Sequence[State], *, ignore: str | None = "biasbn") -> Plane:

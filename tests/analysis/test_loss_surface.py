@@ -224,7 +224,8 @@ found = loss_surface(
     model, data, *directions, alphas=np.linspace(-1, 1, 5), betas=np.linspace(-1, 1, 4), resume={path!r},
     accelerator=accelerator,
 )
-print("rows", int(np.isfinite(found.loss).all(1).sum()), "of", accelerator.num_processes if accelerator else 1)
+rows, processes = int(np.isfinite(found.loss).all(1).sum()), accelerator.num_processes if accelerator else 1
+print(f"rows {{rows}} of {{processes}}")  # in one piece: two processes write into one stream
 if accelerator:
     accelerator.end_training()
 """

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from cnnviz.analysis.arrays import load_arrays, save_arrays
+from cnnviz.analysis.arrays import Stored
 from cnnviz.analysis.device import hardware
 from cnnviz.analysis.directions import Direction, cosine, length, tensors_of
 from cnnviz.analysis.evaluate import device_of
@@ -57,7 +57,7 @@ class LossLine:
 
 
 @dataclass(frozen=True, eq=False)
-class LossSurface:
+class LossSurface(Stored):
     """The loss of a network over a grid in a plane through its weights. Rows that are not computed yet hold NaN."""
 
     alphas: np.ndarray  # float64 [A], along the first direction; 0 is the network
@@ -141,19 +141,6 @@ class LossSurface:
 
     def __repr__(self) -> str:
         return self.describe()
-
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the surface as one npz file, whole or not at all."""
-        return save_arrays(self, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> "LossSurface":
-        """Return the surface of a file that `save` wrote.
-
-        Raises:
-            ValueError: the file is something else, or damaged.
-        """
-        return load_arrays(cls, path, "loss surface")
 
     @property
     def _rounding(self) -> np.ndarray:
