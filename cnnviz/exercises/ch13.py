@@ -184,6 +184,8 @@ def check_veit_product(veit_product: Callable) -> Verdict:
         Mistake("number of paths forgotten", choose, partial(product, number=lambda n, k: 1)),
         Mistake("norms forgotten", choose, lambda norms: product(np.ones(len(norms)))),
         Mistake("divided by the number of paths", choose, partial(product, number=lambda n, k: 1 / math.comb(n, k))),
+        Mistake("root of the number of paths", "So they add up if their directions are random. " + choose,
+                partial(product, number=lambda n, k: math.sqrt(math.comb(n, k)))),
         Mistake("powers of two", choose, partial(product, number=lambda n, k: 2**k)),
         Mistake("order counted", choose + " math.perm counts every order of them.", partial(product, number=math.perm)),
         Mistake("one block too many", n_blocks, partial(product, more=1)),
@@ -191,7 +193,7 @@ def check_veit_product(veit_product: Callable) -> Verdict:
         Mistake("divided by all paths", divide, partial(product, whole=lambda products: 2 ** (len(products) - 1))),
         Mistake("divided by the sum of the norms", divide, over_the_norms),
         Mistake("divided by the largest", divide, partial(product, whole=np.max)),
-    ]
+    ]  # fmt: skip
     rows = [np.array(norms) for norms in ([4.0, 2.0, 1.0], [8.0, 2.0, 3.0, 1.0], [1.0, 5.0, 0.0, 4.0, 2.0])]
     rows.append(_uniform(2, 10))
     given = cases("norms", *[(norms,) for norms in rows])
@@ -215,7 +217,7 @@ def check_signed_shares(signed_shares: Callable) -> Verdict:
 
     against = "A row may point away from g: its share is negative, and another's may be above 1."
     square = "Divide by g @ g, the squared length: then the shares sum to 1."
-    inner = "The share of row c is c @ g / (g @ g), with the inner product."
+    inner = "The share of a row is row @ g / (g @ g), with the inner product."
     mistakes = [
         Mistake("fractions of the norms", against, of_norms),
         Mistake("fractions of the squares", against, partial(of_norms, power=2)),
@@ -260,6 +262,8 @@ def check_gradient_by_length(gradient_by_length: Callable) -> Verdict:
         Mistake("powers of one slope", own, of_powers),
         Mistake("number of paths", own, lambda slopes: combinations(len(slopes))),
         Mistake("first blocks only", every, lambda slopes: np.cumprod([1, *slopes])),
+        Mistake("old paths replaced", "What goes past the layers stays, too: add the longer paths to it.",
+                lambda slopes: np.cumprod([1, *slopes[::-1]])),
         Mistake("blocks in a row only", every, in_a_row),
         Mistake("mean over the paths", every, lambda slopes: by_length(slopes) / combinations(len(slopes))),
         Mistake("block passed more than once", once + " Going through the lengths, start at the longest.",
