@@ -223,6 +223,7 @@ class Run(Iterator[EpochRecord]):
         wrong = torch.zeros((), device=self.device, dtype=torch.int64)
         losses = [record.train_loss for record in self._checkpoint["records"][1:]]
         self._optimizer.zero_grad()  # the learner may have called backward() before
+        _begin_momentum(self._optimizer)
         with _training_mode(self.model):
             shares = zip(self._batches.epoch(self._epoch_seed(epoch)), self._batches.sizes, strict=True)
             for done, ((images, labels), size) in enumerate(shares, 1):
@@ -377,6 +378,17 @@ def _training_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in before:
             module.training = training
+
+
+def _begin_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """Give every parameter its momentum, 0 at first, in the layout that it has now.
+
+    torch begins one when a gradient comes. Its fused step then refuses those that come later, as they do where
+    stochastic depth leaves out other layers in every step.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"] if group.get("momentum") else ():
+            optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
 
 
 @contextmanager

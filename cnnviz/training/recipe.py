@@ -110,11 +110,7 @@ class Recipe:
         options = {"lr": self.lr, "weight_decay": self.weight_decay, "fused": _fused(parameters)}
         if self.optimizer == "adamw":
             return torch.optim.AdamW(parameters, **options)
-        optimizer = torch.optim.SGD(parameters, momentum=self.momentum, nesterov=self.nesterov, **options)
-        if self.momentum:  # torch begins when a gradient comes; its fused step then refuses those that came later
-            for parameter in parameters:  # (stochastic depth leaves out other layers in every step)
-                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-        return optimizer
+        return torch.optim.SGD(parameters, momentum=self.momentum, nesterov=self.nesterov, **options)
 
     def describe(self) -> str:
         """Say the fields as name = value."""

@@ -16,7 +16,7 @@ from cnnviz.analysis.losses import LOSSES
 from cnnviz.datasets import ImageSet, load_dataset
 from cnnviz.models import create_model, lenet5, lenet5_1998
 from cnnviz.training import Recipe, fit
-from cnnviz.training.fit import _own_random_numbers
+from cnnviz.training.fit import _begin_momentum, _own_random_numbers
 
 RECIPE = Recipe(epochs=3, batch_size=32, lr=0.05, crop_padding=1, flip=0.5, weight_decay=1e-3)
 TIMES = ("seconds", "images_per_second", "filters")
@@ -461,6 +461,7 @@ def test_layers_that_stochastic_depth_leaves_out_are_stepped_when_they_come(data
     options = {"momentum": recipe.momentum} if optimizer == "sgd" else {}
     plain = kinds[optimizer](theirs, lr=0.01, weight_decay=recipe.weight_decay, foreach=False, **options)
     steps = [recipe.build_optimizer(ours), plain]
+    _begin_momentum(steps[0])
     for present in ((0,), (0, 2), (1,), (0, 1, 2)):
         for number in range(3):
             gradient = torch.randn(3, 2) if number in present else None
