@@ -82,6 +82,17 @@ def test_the_table_says_the_scale_what_is_missing_and_every_network(folder):
     assert len(lines) == 2 + 2 + 2
 
 
+def test_the_product_in_the_table_is_that_after_training_where_that_before_is_known_too(folder):
+    before = peaked([27])
+    sample = PathSample(before / number_of_paths(54)[:, None], 0 * before, np.full(55, 20))
+    sample.metadata.update(network=VEIT, part="sample 0")
+    sample.save(folder / "residual_paths-reduced-sample_0.npz")
+    study = path_study(folder=folder)
+    assert "Veit's product 15.0 (10 to 20)" in study.describe()
+    assert study.share(VEIT, 27, 27, 0)["product"] == pytest.approx(1)
+    assert study.share(VEIT, 27, 27)["product"] == 0
+
+
 def test_a_scale_without_results_says_how_to_measure_them(folder):
     study = path_study("full", folder=folder)
     command = "python -m cnnviz.training residual_paths --scale full"
