@@ -1,9 +1,12 @@
 """Files that appear whole or not at all."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -38,10 +41,46 @@ def test_what_a_process_that_is_still_running_writes_is_left_alone(tmp_path):
         of_another.write_text("half")
         on_another_machine = partial.with_name(".a [b] c.elsewhere.1.partial.txt")
         on_another_machine.write_text("half")
+        not_ours = partial.with_name(partial.name.replace(str(os.getpid()), "mine"))
+        not_ours.write_text("half")
         partial.write_text("whole")
     with whole_file(path) as partial:
         partial.write_text("again")
-    assert {one.name for one in tmp_path.iterdir()} == {NAME, of_another.name, on_another_machine.name}
+    assert {one.name for one in tmp_path.iterdir()} == {NAME, of_another.name, on_another_machine.name, not_ours.name}
+
+
+def test_what_was_left_on_another_machine_stays_though_no_process_here_has_its_number(tmp_path, monkeypatch):
+    path = tmp_path / NAME
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(platform, "node", lambda: "elsewhere")
+        patch.setattr(os, "getpid", lambda: ended.pid)
+        with whole_file(path) as partial:
+            left = tmp_path / partial.name
+            content = b"half"
+    left.write_bytes(content)
+    with whole_file(path) as partial:
+        assert partial.name != left.name
+    assert left.read_bytes() == content
+
+
+def test_two_files_can_be_written_at_once(tmp_path):
+    names = "one.npz", "two.npz", "one.json"
+    with ExitStack() as stack:
+        partials = [stack.enter_context(whole_file(tmp_path / name)) for name in names]
+        for name, partial in zip(names, partials, strict=True):
+            assert partial.suffix == Path(name).suffix  # numpy, for one, adds its own to a name without
+            partial.write_text(name)
+    assert {one.name: one.read_text() for one in tmp_path.iterdir()} == {name: name for name in names}
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path):
+    with (
+        pytest.raises(OSError, match=r"cannot write a \[b\] c.txt into .*missing .*choose another folder"),
+        whole_file(tmp_path / "missing" / NAME),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("problem", [ValueError, KeyboardInterrupt])

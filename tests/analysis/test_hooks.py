@@ -1,8 +1,12 @@
+import random
+from contextlib import nullcontext
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from cnnviz.analysis.hooks import capture, same_random_numbers_after, untouched
+from cnnviz.analysis.hooks import capture, given_back, same_random_numbers_after, untouched
 
 
 class Counter(nn.Module):
@@ -88,6 +92,46 @@ def test_model_is_left_as_it_was_after_an_exception(context):
 def test_what_is_no_module_is_refused(context):
     with pytest.raises(TypeError, match=r"must be an nn.Module, not str"), context("lenet5"):
         pass
+
+
+class Keeper(nn.Module):
+    """Keeps what it saw in a list, a dict, a set, a tensor that is no buffer, and under a new name."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.list, self.dict, self.set, self.last = nn.Linear(2, 2), [1], {1: 1}, {1}, torch.zeros(2)
+        self.register_buffer("runs", torch.zeros(()))
+
+    def forward(self, x):
+        self.list.append(2)
+        self.dict[2] = 2
+        self.set.add(2)
+        self.last += 1
+        self.runs += 1  # in place
+        self.new = random.random() + np.random.rand()
+        self.layer.requires_grad_(not self.layer.bias.requires_grad)
+        return self.layer(x)
+
+
+@pytest.mark.parametrize("problem", [None, KeyboardInterrupt])
+def test_what_a_module_keeps_and_the_gradients_it_asks_for_are_given_back(problem):
+    model = Keeper()
+    model.layer.weight.requires_grad_(False)
+    inside = model.list, model.dict, model.set, model.last
+    numbers = random.getstate(), np.random.get_state()[1].tolist()
+    with pytest.raises(problem) if problem else nullcontext(), given_back(model):
+        model(torch.ones(1, 2))
+        model.list = []  # another one
+        if problem:
+            raise problem
+    assert not hasattr(model, "new")
+    assert all(
+        now is before for now, before in zip((model.list, model.dict, model.set, model.last), inside, strict=True)
+    )
+    assert (model.list, model.dict, model.set, model.last.tolist()) == ([1], {1: 1}, {1}, [0, 0])
+    assert model.runs == 0
+    assert [model.layer.weight.requires_grad, model.layer.bias.requires_grad] == [False, True]
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == numbers
 
 
 def test_random_numbers_of_an_apple_gpu_are_given_back(monkeypatch):

@@ -134,6 +134,29 @@ def test_random_signs_give_the_sum_of_the_squares_over_all_paths():
         torch.testing.assert_close(squares[length], wanted, rtol=1e-10, atol=0)
 
 
+def test_the_sign_of_a_block_is_that_of_every_path_through_its_layers():
+    net, (x, y) = lived(lambda: ResNetCifar(8, width=0.5)), batch(size=8)
+    paths = along_every_path(net, x, y)
+    signs = (-1, 1, 1)  # no two blocks could be taken for each other
+    found = path_gradients(net, x, y, unit=False, signs=signs)
+    for length in range(4):
+        wanted = sum(
+            math.prod(sign for sign, taken in zip(signs, path, strict=True) if taken) * gradient
+            for path, gradient in paths.items()
+            if sum(path) == length
+        )
+        torch.testing.assert_close(found[length], wanted, rtol=1e-10, atol=1e-14)
+
+
+def test_a_share_is_the_part_of_the_whole_gradient_in_its_direction(nine_blocks):
+    net, x, y, paths = nine_blocks
+    profile, whole = path_length_profile(net, x, y), plain_gradient(net, x, y)
+    for length, share in enumerate(profile.share):
+        summed = sum(gradient for path, gradient in paths.items() if sum(path) == length)
+        wanted = (summed * whole).sum((1, 2, 3)) / whole.square().sum((1, 2, 3))
+        np.testing.assert_allclose(share, wanted.numpy(), rtol=1e-8, atol=1e-12)
+
+
 def test_a_profile_does_not_change_with_the_size_of_the_gradient():
     net, (x, y) = lived(FAMILIES["shortcut A"]), batch()
     y = torch.zeros_like(y)
@@ -167,6 +190,21 @@ def test_in_training_mode_all_images_share_their_statistics():
     profile = path_length_profile(net, x, y, batch_size=1)
     wanted = path_gradients(net, x, y)
     np.testing.assert_allclose(profile.norm, wanted.flatten(2).norm(dim=2).numpy(), rtol=1e-9)
+
+
+def test_in_training_mode_the_norms_are_relative_to_the_gradient_of_all_images_together():
+    net, (x, y) = lived(FAMILIES["shortcut A"]).train(), batch(count=4)
+    whole, relative = (path_gradients(net, x, y, unit=unit) for unit in (False, True))
+    ratio = (whole.flatten(2).norm(dim=2) / relative.flatten(2).norm(dim=2)).numpy()
+    np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-9)  # one image's share in another's gradient stays
+
+
+def test_normalisation_without_running_statistics_mixes_the_images_in_evaluation_too():
+    net, (x, y) = lived(FAMILIES["shortcut A"]), batch(count=4)
+    norm = net.stage2[0].residual.bn1
+    norm.track_running_stats, norm.running_mean, norm.running_var = False, None, None
+    one, all_at_once = (path_length_profile(net, x, y, batch_size=size) for size in (1, 4))
+    np.testing.assert_array_equal(one.norm, all_at_once.norm)
 
 
 def test_root_mean_squares_over_all_paths_are_near_those_of_brute_force(nine_blocks):
@@ -219,6 +257,40 @@ def test_a_sample_repeats_with_its_generator():
     assert (one.norm != other.norm).any()
 
 
+def test_random_signs_repeat_with_their_generator():
+    net, (x, y) = lived(FAMILIES["shortcut A"]), batch(size=8)
+    one, same, other = (
+        path_length_profile(net, x, y, n_signs=1, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one.rms, same.rms)
+    assert (one.rms != other.rms).any()
+
+
+def test_all_images_are_measured_along_the_same_paths_whatever_the_size_of_a_batch():
+    net, (x, y) = lived(FAMILIES["shortcut A"]), batch(count=3, size=8)
+    one, all_at_once = (
+        sample_path_gradients(net, x, y, n_samples=2, batch_size=size, generator=torch.Generator().manual_seed(0))
+        for size in (1, 3)
+    )
+    np.testing.assert_allclose(one.norm, all_at_once.norm, rtol=1e-9)
+
+
+def test_the_mean_of_two_paths_is_one_standard_error_from_both(nine_blocks):
+    net, x, y, paths = nine_blocks
+    sample = sample_path_gradients(net, x, y, n_samples=2, generator=torch.Generator().manual_seed(0))
+    norms, cotangent = norms_by_length(paths), entering(net, x, y)
+    for length in range(1, 9):
+        for end in (sample.norm - sample.standard_error, sample.norm + sample.standard_error):
+            assert (np.abs(norms[length] / cotangent / end[length] - 1).min(0) < 1e-9).all()
+
+
+def test_where_as_many_paths_are_asked_for_as_there_are_all_are_taken_once():
+    net, (x, y) = lived(lambda: ResNetCifar(8, width=0.5)), batch(size=8)
+    some, more = (sample_path_gradients(net, x, y, n_samples=count) for count in (3, 100))
+    np.testing.assert_allclose(some.norm, more.norm, rtol=1e-12)
+    assert some.drawn.tolist() == [1, 3, 3, 1]
+
+
 def test_single_paths_are_those_of_brute_force_and_their_shares_sum_to_one():
     net, (x, y) = lived(lambda: ResNetCifar(8, width=0.5)), batch(size=8)
     reference = along_every_path(net, x, y)
@@ -251,6 +323,21 @@ class Middle(Past):
         return self.net.head(self.net.stage3(self.net.stage2(middle))) + middle.mean((1, 2, 3))[:, None]
 
 
+class Between(Past):
+    """A residual network with a layer between its stages that belongs to no block."""
+
+    def forward(self, x):
+        stage1 = self.net.stage1(self.net.stem(x))
+        return self.net.head(self.net.stage3(self.net.stage2(F.avg_pool2d(stage1, 3, 1, 1))))
+
+
+class Asleep(Past):
+    """A network whose residual blocks never run."""
+
+    def forward(self, x):
+        return self.net.stem(x).mean((2, 3))
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -261,6 +348,7 @@ class Middle(Past):
         (lambda: create_model("vgg11", num_classes=10, **SMALL), "no residual block"),
         (Past, "leads past them"),
         (Middle, "leads past them"),
+        (Between, r"between block net\.stage1\.0 and block net\.stage2\.0 stands something"),
     ],
 )
 def test_what_is_no_chain_of_residual_blocks_is_refused(make, words):
@@ -268,6 +356,11 @@ def test_what_is_no_chain_of_residual_blocks_is_refused(make, words):
     with pytest.raises(ValueError, match=words) as error:
         path_gradients(net, x, y)
     assert "allowed" in str(error.value)
+
+
+def test_blocks_that_never_run_have_no_paths():
+    with pytest.raises(ValueError, match="runs without any of its residual blocks"):
+        path_gradients(Asleep().eval(), *batch(torch.float32))
 
 
 def test_no_module_is_refused():
@@ -374,6 +467,23 @@ def test_54_blocks_stay_within_single_precision_for_an_image_that_is_classified_
     reference = path_length_profile(copy.deepcopy(net).double(), x.double(), y)
     np.testing.assert_allclose(profile.norm, reference.norm, rtol=1e-3)
     np.testing.assert_allclose(profile.exact, reference.exact, atol=1e-5)
+
+
+def test_squares_that_single_precision_cannot_hold_are_not_lost():
+    """A gradient of 1e-25 enters the last block, and each block's layers carry a thousandth of it on."""
+    net = lived(FAMILIES["shortcut A"], torch.float32)
+    for name, module in net.named_modules():
+        if name.endswith("residual.bn2"):
+            module.weight.data *= 1e-3
+    x, y = batch(torch.float32, size=8)
+    y = torch.zeros_like(y)
+    net.head.fc.bias.data[0] += 57
+    profile, sample = path_length_profile(net, x, y, n_signs=1), sample_path_gradients(net, x, y, n_samples=2)
+    in_double = copy.deepcopy(net).double()
+    np.testing.assert_allclose(profile.norm, path_length_profile(in_double, x.double(), y).norm, rtol=1e-3)
+    assert 0 < profile.norm[9].max() < 1e-20
+    np.testing.assert_allclose(sample.norm[9], profile.norm[9], rtol=1e-3)
+    np.testing.assert_allclose(profile.rms[9], profile.norm[9], rtol=1e-3)
 
 
 def test_files_hold_what_was_saved(tmp_path):

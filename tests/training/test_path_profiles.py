@@ -8,7 +8,7 @@ import torch
 
 from cnnviz.analysis.arrays import metadata_of
 from cnnviz.analysis.lesion import LesionStudy, lesion_study
-from cnnviz.analysis.residual_paths import PathLengthProfile, PathSample, path_length_profile
+from cnnviz.analysis.residual_paths import PathLengthProfile, PathSample, path_length_profile, sample_path_gradients
 from cnnviz.datasets import load_dataset
 from cnnviz.training import __main__ as command
 from cnnviz.training import experiments
@@ -68,9 +68,9 @@ def test_a_profile_is_that_of_the_network_after_its_epoch_on_test_images(folder,
         with torch.no_grad():
             net(data.normalise(data.x_train))
         net.eval()
-    wanted = path_length_profile(net, *shown(3))
+    wanted = path_length_profile(net, *shown(3), n_signs=1, generator=torch.Generator().manual_seed(0))
     np.testing.assert_allclose(profile.norm, wanted.norm, rtol=1e-4)
-    assert np.isfinite(profile.rms).all()
+    np.testing.assert_allclose(profile.rms, wanted.rms, rtol=1e-4)
     assert {name: profile.metadata[name] for name in ("network", "part", "dataset", "images")} == {
         "network": "resnet20, small", "part": f"profile {epoch}", "dataset": "digits", "images": 3,
     }  # fmt: skip
@@ -78,9 +78,26 @@ def test_a_profile_is_that_of_the_network_after_its_epoch_on_test_images(folder,
 
 def test_lesions_are_those_of_the_trained_network(folder):
     study = LesionStudy.load(file(folder, "lesions"))
-    np.testing.assert_array_equal(study.single, lesion_study(trained(folder, 2), *shown(20)).single)
-    assert study.deleted.tolist() == [2, 4]
-    assert PathSample.load(file(folder, "sample_2")).drawn.max() == 2
+    drawn = {"several": [2, 4], "swaps": [1, 4, 16], "draws": 5, "generator": torch.Generator().manual_seed(0)}
+    wanted = lesion_study(trained(folder, 2), *shown(20), **drawn)
+    for name in ("single", "deleted", "several", "swaps", "tau", "swapped"):
+        np.testing.assert_array_equal(getattr(study, name), getattr(wanted, name))
+
+
+def test_a_sample_is_drawn_with_the_seed_of_its_cell_and_has_images_of_its_own_number(folder):
+    sample = PathSample.load(file(folder, "sample_2"))
+    drawn = {"n_samples": 2, "generator": torch.Generator().manual_seed(0)}
+    np.testing.assert_allclose(
+        sample.norm, sample_path_gradients(trained(folder, 2), *shown(2), **drawn).norm, rtol=1e-4
+    )
+    assert sample.metadata["images"] == 2
+
+
+def test_the_most_important_part_of_every_network_comes_before_the_next(tmp_path):
+    between = replace(TABLE[0], paths=PATHS | {"epochs": [0, 1, 2]})
+    assert parts(between) == ["profile 0", "profile 2", "lesions", "sample 2", "sample 0", "profile 1"]
+    wanted = [(cell.variant.split(",")[0], part) for cell, part in missing_parts(Results(tmp_path, tmp_path), TABLE)]
+    assert wanted[:3] == [("resnet20", "profile 0"), ("plain20", "lesions"), ("resnet20", "profile 2")]
 
 
 def trained(folder, epoch):
@@ -99,6 +116,7 @@ def shown(count):
 def test_what_is_there_is_not_measured_again_and_another_plan_trains_nothing_again(folder, capsys):
     before = {path: path.stat().st_mtime_ns for path in (folder / "results").iterdir()}
     assert run(folder, TABLE) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in (folder / "results").iterdir()}
     more = [replace(cell, paths={**cell.paths, "lesions": 30}) for cell in TABLE]
     assert run(folder, more) == 0
     assert "2 of 2 cells are there, 0 are missing." in capsys.readouterr().out
