@@ -331,7 +331,7 @@ def _residual(net, printed) -> dict:
     def carried():
         study = path_study()
         profiles = study.profiles.get(VEIT, {})
-        ends = sorted({min(profiles), max(profiles)}, reverse=True) if profiles else []
+        ends = [epoch for epoch in (study.passes(VEIT), 0) if epoch in profiles] if profiles else []
         return [_carried(study, epoch, printed["B07"]) for epoch in ends]
 
     def share():

@@ -127,9 +127,13 @@ def lesion_study(
     reshapes = np.array([before != after for before, after in shapes])
     has_shortcut = np.array([parts.shortcut is not None for _, parts in chain])
     free = np.flatnonzero(has_shortcut | ~reshapes)
-    for name, numbers, most in (("several", several, len(free)), ("swaps", swaps, np.inf)):
-        if any(not 1 <= number <= most for number in numbers):
-            raise ValueError(f"{name} (={tuple(numbers)}) must be from 1 to {most}")
+    for name, value in (("draws", draws), ("batch_size", batch_size)):
+        if value < 1:
+            raise ValueError(f"{name} (={value}) must be at least 1")
+    if any(not 1 <= number <= len(free) for number in several):
+        raise ValueError(f"several (={tuple(several)}) must be from 1 to {len(free)}, the blocks that can be deleted")
+    if any(number < 1 for number in swaps) or (swaps and not _alike(shapes)):
+        raise ValueError(f"swaps (={tuple(swaps)}) must be at least 1, in a network with two blocks of equal shape")
     gone = [_some(free, count, generator) for count in several for _ in range(draws)]
     orders = [_swapped(shapes, count, generator) for count in swaps for _ in range(draws)]
     changes = [*(_without(chain, [number]) for number in free), *(_without(chain, numbers) for numbers in gone),
@@ -201,24 +205,26 @@ def _errors(
     with untouched(net), tqdm(total=len(batches) * len(wrong), delay=1, disable=not progress) as bar:
         for images, labels in batches:
             images, labels = images.to(device), labels.to(device)
-            outputs: dict[nn.Module, Tensor] = {}
-            with with_forward({block: _kept(block, outputs) for block in blocks}):
+            calls: list[tuple[nn.Module, Tensor]] = []  # of blocks, in turn, and what they gave
+            with with_forward({block: _kept(block, calls) for block in blocks}):
                 wrong[0] += (net(images).argmax(1) != labels).sum().item()
             bar.update()
+            if len({block for block, _ in calls}) < len(calls):
+                calls = []  # a block that runs twice gives two things
             for place, change in enumerate(changes, 1):
-                known = itertools.takewhile(lambda item: item[0] not in change, outputs.items())  # noqa: B023
+                known = itertools.takewhile(lambda call: call[0] not in change, calls)  # noqa: B023
                 with with_forward({block: _given(output) for block, output in known} | change):
                     wrong[place] += (net(images).argmax(1) != labels).sum().item()
                 bar.update()
     return wrong / len(x)
 
 
-def _kept(block: nn.Module, outputs: dict[nn.Module, Tensor]) -> Callable[[Tensor], Tensor]:
+def _kept(block: nn.Module, calls: list[tuple[nn.Module, Tensor]]) -> Callable[[Tensor], Tensor]:
     forward = block.forward
 
     def run(x: Tensor) -> Tensor:
-        outputs[block] = forward(x)
-        return outputs[block]
+        calls.append((block, forward(x)))
+        return calls[-1][1]
 
     return run
 
@@ -250,13 +256,18 @@ def _some(numbers: np.ndarray, count: int, generator: torch.Generator | None) ->
     return [int(numbers[place]) for place in torch.randperm(len(numbers), generator=generator)[:count]]
 
 
-def _swapped(shapes: Sequence[tuple], count: int, generator: torch.Generator | None) -> list[int]:
-    """Return an order in which so many pairs of blocks, each of two of equal shape, have changed places."""
-    alike = [
+def _alike(shapes: Sequence[tuple]) -> list[tuple[int, int]]:
+    """Return the pairs of blocks that may change places: they keep the shape of their input, and it is the same."""
+    return [
         (a, b)
         for a, b in itertools.combinations(range(len(shapes)), 2)
         if shapes[a] == shapes[b] and shapes[a][0] == shapes[a][1]
     ]
+
+
+def _swapped(shapes: Sequence[tuple], count: int, generator: torch.Generator | None) -> list[int]:
+    """Return an order in which so many pairs of blocks, each of two of equal shape, have changed places."""
+    alike = _alike(shapes)
     order = list(range(len(shapes)))
     for draw in torch.randint(len(alike), (count,), generator=generator).tolist():
         a, b = alike[draw]

@@ -14,7 +14,6 @@ from cnnviz.datasets.reference import RESULTS
 
 EXPERIMENT = "residual_paths"
 VEIT = "resnet110, pre-activated"  # the network of Veit et al., 54 blocks
-CLAIM = (5, 17)  # lengths that carry most of the gradient at 54 blocks, by Veit et al. and the lectures
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +43,10 @@ class PathStudy:
             f"{', '.join(sorted({cell['hardware'] for cell in cells}))}, {max(cell['date'] for cell in cells)}"
             f"{part if len(cells) < planned else ''}"
         )
+
+    def passes(self, network: str) -> int:
+        """Return the epochs of a network's whole training."""
+        return self.trained[network]["recipe"]["epochs"]
 
     def share(self, network: str, low: int, high: int, epoch: int | None = None) -> dict[str, float]:
         """Return what lengths low to high are of all paths, of Veit's product, of the exact norms and of the gradient.
@@ -85,8 +88,9 @@ class PathStudy:
     def _row(self, network: str) -> list[str]:
         final = self.trained[network]["final"]
         profiles, samples = self.profiles.get(network, {}), self.samples.get(network, {})
-        first, last = (profiles.get(end(profiles)) if profiles else None for end in (min, max))
-        sample, lesion = samples.get(max(samples, default=0)), self.lesions.get(network)
+        passes = self.passes(network)
+        first, last = profiles.get(0), profiles.get(passes)
+        sample, lesion = samples.get(passes), self.lesions.get(network)
         return [
             f"{final['train_error']:.1%}",
             f"{final['test_error']:.1%}",
@@ -121,11 +125,6 @@ def path_study(scale: str | None = None, folder: Path = RESULTS) -> PathStudy:
         lesions,
         trained,
     )
-
-
-def claimed_share(study: PathStudy) -> dict[str, float]:
-    """Return what the lengths that the lectures name carry in Veit's network; empty where it was not measured."""
-    return study.share(VEIT, *CLAIM) if VEIT in study.profiles else {}
 
 
 def lengths_in_words(fractions: np.ndarray) -> str:

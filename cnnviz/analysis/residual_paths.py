@@ -362,8 +362,9 @@ def unravelled(net: nn.Module, x: Tensor, y: Tensor, *, unit: bool = True, backe
             )
         if unit:
             together = any(isinstance(one, _BatchNorm) and _mixes(one) for one in net.modules())
-            norm = torch.linalg.vector_norm(cotangent.cpu().double(), dim=None if together else (1, 2, 3), keepdim=True)
-            cotangent = cotangent * torch.where(norm > 0, 1 / norm, 0).to(cotangent)
+            exact = cotangent.cpu().double()  # a gradient of 1e-38 has no reciprocal in single precision
+            norm = torch.linalg.vector_norm(exact, dim=None if together else (1, 2, 3), keepdim=True)
+            cotangent = (exact / torch.where(norm > 0, norm, 1)).to(cotangent)
         yield Backward((x, cuts.stem), cuts.links, cotangent, backend == "batched" or _on_gpu(backend, device))
 
 

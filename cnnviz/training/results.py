@@ -80,7 +80,11 @@ class Results:
     def has_part(self, cell: Cell, part: str) -> bool:
         """Return whether the file is there, of this plan, and of the training that the table has."""
         path = self.part_file(cell, part)
-        return path.exists() and metadata_of(path).get("trained") == self.trained(cell)
+        try:
+            return path.exists() and metadata_of(path).get("trained") == self.trained(cell)
+        except ValueError as error:  # damaged: measured again, and then whole
+            print(f"{error}. It is measured again.")
+            return False
 
     def save_weights(self, cell: Cell, run: Run) -> None:
         """Keep the weights of a network after its last whole epoch: a point of the path that its training takes."""

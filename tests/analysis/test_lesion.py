@@ -13,6 +13,7 @@ from torchvision.models import resnet18 as torchvision_resnet18
 from cnnviz.analysis.evaluate import evaluate
 from cnnviz.analysis.lesion import LesionStudy, deleted, kendall_tau, lesion_study, reordered
 from cnnviz.models import create_model
+from cnnviz.models.resnet_cifar import ResNetCifar
 
 
 @pytest.fixture
@@ -257,3 +258,47 @@ def test_files_hold_what_was_saved(tmp_path, data):
     (tmp_path / "other.npz").write_bytes(b"something else")
     with pytest.raises(ValueError, match="no lesion study"):
         LesionStudy.load(tmp_path / "other.npz")
+
+
+class Twice(nn.Module):
+    """A network that runs two blocks twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = lived()
+
+    def forward(self, x):
+        first, second = self.net.stage1[:2]
+        return self.net.head(self.net.stage3(self.net.stage2(second(first(second(first(self.net.stem(x))))))))
+
+
+def test_a_block_that_runs_twice_is_deleted_twice(data):
+    net = Twice().eval()
+    study = lesion_study_of_used(net, data)
+    for number in (0, 1):
+        with deleted(net, [number]):
+            assert study.single[number] == evaluate(net, *data).error[1]
+
+
+def lesion_study_of_used(net, data):
+    net.net.stage1 = net.net.stage1[:2]  # a block that never runs has no shape
+    return lesion_study(net, *data)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"batch_size": 0}, r"batch_size .=0. must be at least 1"),
+        ({"draws": 0}, r"draws .=0. must be at least 1"),
+        ({"several": [10]}, r"several .=.10,.. must be from 1 to 9"),
+        ({"swaps": [0]}, r"swaps .=.0,.. must be at least 1"),
+    ],
+)
+def test_options_of_a_study_that_do_not_fit_are_named(options, words, data):
+    with pytest.raises(ValueError, match=words):
+        lesion_study(lived(), *data, **options)
+
+
+def test_a_network_without_two_equal_blocks_swaps_nothing(data):
+    with pytest.raises(ValueError, match="two blocks of equal shape"):
+        lesion_study(ResNetCifar(8).eval(), *data, swaps=[1])

@@ -523,3 +523,15 @@ def test_an_image_without_a_gradient_has_no_share_and_does_not_count():
     )
     assert both.exact.tolist() == [0.25, 0.75]
     assert both.signed.tolist() == [0.4, 0.6]
+
+
+@pytest.mark.parametrize("sure", [60, 92, 96])
+def test_a_gradient_that_single_precision_hardly_holds_has_its_profile(sure):
+    """Of a network that is so sure of its answer, in float32 and in float64."""
+    net, (x, y) = lived(FAMILIES["shortcut A"], torch.float32), batch(torch.float32)
+    net.head.fc.bias.data[0] += sure
+    y = torch.zeros_like(y)
+    profile = path_length_profile(net, x, y)
+    reference = path_length_profile(copy.deepcopy(net).double(), x.double(), y)
+    np.testing.assert_allclose(profile.exact, reference.exact, atol=0.05)  # few bits of such a gradient are left
+    np.testing.assert_allclose(profile.share.sum(0), 1, rtol=1e-5)
