@@ -182,16 +182,18 @@ def wait_for(explorer, done):
 
 
 def test_a_click_is_answered_from_another_thread_and_the_last_one_wins(shown, networks, data, monkeypatch):
-    asked, go, error_of = [], threading.Event(), lesion.error_of
+    asked, begun, go, error_of = [], threading.Event(), threading.Event(), lesion.error_of
 
     def slow(net, *arguments, **options):
         asked.append(threading.current_thread())
+        begun.set()
         assert go.wait(60)
         return error_of(net, *arguments, **options)
 
     monkeypatch.setattr(lesion, "error_of", slow)
     for gone in ([0, 1], [0, 1, 2], [3, 4], [4, 5, 0]):
         shown.set_state({"deleted": {"residual": gone, "plain": []}})
+        assert begun.wait(60)  # with the first of them; the others come while it computes
     assert "residual, 6 blocks: error" in shown.describe()  # while it computes
     assert "not computed without blocks 1, 5, 6" in shown.describe()
     go.set()
