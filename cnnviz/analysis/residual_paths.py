@@ -182,15 +182,13 @@ def path_length_profile(
         with unravelled(net, images, labels, backend=backend) as backward:
             parts = torch.stack(backward.by_length())
             flat = parts.cpu().double().flatten(2)  # squares of small numbers leave float32; Apple's GPUs have no other
-            whole = flat.sum(0)
-            share = (flat * whole).sum(2) / (whole * whole).sum(1)
             squares = torch.zeros(flat.shape[:2], dtype=torch.float64)
             for _ in range(n_signs):
                 signs = (2 * torch.randint(2, (backward.blocks,), generator=generator) - 1).tolist()
                 squares += _squares(backward.by_length(signs=signs)) / n_signs
         counts = torch.from_numpy(number_of_paths(len(parts) - 1))[:, None]
         rms = (squares / counts).sqrt() if n_signs else torch.full_like(squares, math.nan)
-        found.append([array.numpy() for array in (flat.norm(dim=2), share, rms)])
+        found.append([array.numpy() for array in (flat.norm(dim=2), _shares(flat), rms)])
     return PathLengthProfile(*(np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True)))
 
 
@@ -247,8 +245,7 @@ def path_shares(net: nn.Module, x: Tensor, y: Tensor, *, backend: str = "auto") 
     paths = np.concatenate([_drawn(blocks, length, 2**blocks, None) for length in range(blocks + 1)])
     with unravelled(net, x, y, backend=backend) as backward:
         flat = torch.stack([one.cpu().double().flatten(1) for one in backward.along(paths)])
-    whole = flat.sum(0)
-    return paths, ((flat * whole).sum(2) / (whole * whole).sum(1)).numpy()
+    return paths, _shares(flat).numpy()
 
 
 def mean_length(fractions: np.ndarray) -> float:
@@ -340,7 +337,7 @@ def unravelled(net: nn.Module, x: Tensor, y: Tensor, *, unit: bool = True, backe
                 f"block {name} of {type(net).__name__} has no shortcut: there is a single path through it. "
                 "What is allowed is a chain of blocks that all have one"
             )
-    check_images(x.float() if isinstance(x, Tensor) and x.dtype == torch.float64 else x)
+    _check_images(x)
     check_fit(net, x[:1], y, len(x))
     device = device_of(net)
     with given_back(net), torch.inference_mode(False), torch.enable_grad(), exact_float32(device):
@@ -361,7 +358,7 @@ def unravelled(net: nn.Module, x: Tensor, y: Tensor, *, unit: bool = True, backe
                 "past them; what is allowed is a stem, blocks one after the other, and a head"
             )
         if unit:
-            together = any(isinstance(one, _BatchNorm) and _mixes(one) for one in net.modules())
+            together = _mixes(net)
             exact = cotangent.cpu().double()  # a gradient of 1e-38 has no reciprocal in single precision
             norm = torch.linalg.vector_norm(exact, dim=None if together else (1, 2, 3), keepdim=True)
             cotangent = (exact / torch.where(norm > 0, norm, 1)).to(cotangent)
@@ -412,19 +409,25 @@ def _on_gpu(backend: str, device: torch.device) -> bool:
     return backend == "auto" and device.type != "cpu"
 
 
-def _mixes(norm: _BatchNorm) -> bool:
-    """Return whether the images of a batch share their statistics."""
-    return norm.training or norm.running_mean is None
+def _mixes(net: nn.Module) -> bool:
+    """Return whether the images of a batch share the statistics of a normalisation."""
+    norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
+    return any(norm.training or norm.running_mean is None for norm in norms)
+
+
+def _check_images(x: Tensor) -> None:
+    """Raise as `check_images` does, which knows single precision alone."""
+    check_images(x.float() if isinstance(x, Tensor) and x.dtype == torch.float64 else x)
 
 
 def _batches(net: nn.Module, x: Tensor, y: Tensor, batch_size: int, progress: bool) -> Iterator[tuple[Tensor, Tensor]]:
     residual_chain(net)  # what is no network is said before its modules are looked at
-    check_images(x.float() if isinstance(x, Tensor) and x.dtype == torch.float64 else x)
+    _check_images(x)
     if batch_size < 1:
         raise ValueError(f"batch_size (={batch_size}) must be at least 1")
     if not isinstance(y, Tensor) or y.shape != (len(x),):
         raise ValueError(f"y must be one label for each of {len(x)} images")
-    if any(isinstance(one, _BatchNorm) and _mixes(one) for one in net.modules()):
+    if _mixes(net):
         batch_size = len(x)
     pairs = list(zip(x.split(batch_size), y.split(batch_size), strict=True))
     yield from tqdm(pairs, unit="batch", delay=1, disable=not progress)
@@ -440,6 +443,12 @@ def _drawn(blocks: int, length: int, count: int, generator: torch.Generator | No
     for path, places in zip(paths, chosen, strict=True):
         path[list(places)] = True
     return paths
+
+
+def _shares(parts: Tensor) -> Tensor:
+    """Return the signed part that each gradient [K, N, D] has of their sum, [K, N]."""
+    whole = parts.sum(0)
+    return (parts * whole).sum(2) / (whole * whole).sum(1)
 
 
 def _squares(gradients: list[Tensor]) -> Tensor:
