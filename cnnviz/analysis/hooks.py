@@ -2,8 +2,9 @@
 
 import copy
 import random
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -38,13 +39,22 @@ def same_random_numbers_after(devices: Iterable[torch.device]) -> Iterator[None]
                 torch.mps.set_rng_state(mps)
 
 
+def same_random_numbers_after_a_look(devices: Iterable[torch.device]) -> AbstractContextManager:
+    """Give them back in the main thread alone, for what evaluates and seldom draws any.
+
+    In another one, which works for a widget, a cell may be training meanwhile: it would draw the same numbers again.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    return same_random_numbers_after(devices) if main else nullcontext()
+
+
 @contextmanager
 def given_back(model: nn.Module) -> Iterator[None]:
     """Give back the model, after the block, as it was, also after an exception.
 
     Given back: what every module holds (its training mode, its buffers such as the running means of batch
     normalisation, other attributes, what is in its dicts, lists and sets), whether its parameters require gradients,
-    and the random numbers of Python, NumPy, torch and the model's GPU.
+    and, in the main thread, the random numbers of Python, NumPy, torch and the model's GPU.
 
     Raises:
         TypeError: it is no nn.Module.
@@ -56,7 +66,7 @@ def given_back(model: nn.Module) -> Iterator[None]:
     tensors = [(value, value.clone()) for value in values if isinstance(value, Tensor)]
     inside = [(value, copy.copy(value)) for value in values if isinstance(value, dict | list | set)]
     required = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    with same_random_numbers_after({parameter.device for parameter in model.parameters()}):
+    with same_random_numbers_after_a_look({parameter.device for parameter in model.parameters()}):
         try:
             yield
         finally:

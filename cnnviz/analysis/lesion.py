@@ -155,16 +155,6 @@ def lesion_study(
     )
 
 
-@torch.no_grad()
-def error_of(net: nn.Module, x: Tensor, y: Tensor, batch_size: int = 250) -> float:
-    """Return the fraction of the images that a network gets wrong, in the mode and with the blocks that it has.
-
-    Quick, and safe beside a cell that trains: `evaluate` sets everything back, the random numbers of all threads too.
-    """
-    batches = zip(x.split(batch_size), y.split(batch_size), strict=True)
-    return sum((net(images).argmax(1) != labels).sum() for images, labels in batches).item() / len(x)
-
-
 def kendall_tau(order: Sequence[int]) -> float:
     """Return Kendall's rank correlation of a permutation with the order 0, 1, 2, ...: 1 as it is, -1 reversed."""
     order = np.asarray(order)

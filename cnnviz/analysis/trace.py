@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnviz.analysis.empty_results import empty_result
-from cnnviz.analysis.hooks import check_module, same_random_numbers_after, uncompiled
+from cnnviz.analysis.hooks import check_module, same_random_numbers_after_a_look, uncompiled
 from cnnviz.models.stochastic_depth import StochasticDepth
 
 InputSize = int | Sequence | Mapping | Tensor | None
@@ -107,7 +107,7 @@ def trace(model: nn.Module, inputs: Sequence[Tensor] | Mapping[str, Tensor], *, 
             module.survival = 1.0
     tensors = dict(_named_tensors((name, module) for module, name in names.items()))
     recorder = _Recorder(names, copies, tensors.values())
-    with same_random_numbers_after({tensor.device for tensor in originals.values()}), torch.enable_grad():
+    with same_random_numbers_after_a_look({tensor.device for tensor in originals.values()}), torch.enable_grad():
         try:
             keeps = torch.autograd.graph.saved_tensors_hooks(recorder.keep, lambda tensor: tensor)
             with keeps, recorder, _MultAdds(recorder):

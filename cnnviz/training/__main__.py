@@ -79,6 +79,8 @@ def _run(options, device: torch.device, accelerator) -> int:
     for cell, part in missing_parts(results, planned):
         if not results.has_weights(cell) or _any(time.monotonic() > deadline, device, accelerator):
             continue
+        if _any(results.has_part(cell, part), device, accelerator):  # another command has measured it meanwhile
+            continue
         try:
             found = compute(results, cell, part, device, deadline, accelerator)
             print(f"{cell.name}, {part}: {found.describe()}")

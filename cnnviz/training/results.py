@@ -11,6 +11,7 @@ import torch
 
 from cnnviz.analysis.arrays import metadata_of
 from cnnviz.analysis.device import hardware
+from cnnviz.analysis.measured_parts import RESULT
 from cnnviz.files import whole_file
 from cnnviz.training.experiments import Cell, cells
 from cnnviz.training.fit import EpochRecord, Run
@@ -73,7 +74,7 @@ class Results:
     def trained(self, cell: Cell) -> dict:
         """Return what a part must say of its network: how it was trained, with what result, and what is to follow."""
         row = self.row(cell)
-        result = row and {key: row[key] for key in ("hardware", "torch", "final")}
+        result = row and {key: row[key] for key in RESULT}
         follow_up = {name: dict(getattr(cell, name)) for name in ("surface", "paths") if getattr(cell, name)}
         return json.loads(json.dumps({"recipe": asdict(cell.recipe), **follow_up, "result": result}))
 

@@ -10,7 +10,7 @@ import traitlets
 from torch import Tensor, nn
 
 from cnnviz.analysis import lesion
-from cnnviz.analysis.evaluate import device_of, evaluate
+from cnnviz.analysis.evaluate import evaluate
 from cnnviz.analysis.hooks import uncompiled
 from cnnviz.analysis.lesion import LesionStudy
 from cnnviz.widgets.channels import percent
@@ -151,10 +151,9 @@ class LesionExplorer(Explorer):
         self._problem = ""
         while wanted := self._next():
             name, blocks = wanted
-            net = copy.deepcopy(self._modules[name]).eval()  # another thread may compute at the same time
-            x, y = (one.to(device_of(net)) for one in self._data)
+            net = copy.deepcopy(self._modules[name])  # another thread may compute at the same time
             with lesion.deleted(net, blocks):
-                error = lesion.error_of(net, x, y)
+                error = evaluate(net, *self._data).error[1]
             with self._lock:
                 self._known = self._known | {name: self._known[name] | {_key(blocks): error}}
 

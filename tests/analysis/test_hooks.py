@@ -1,4 +1,5 @@
 import random
+import threading
 from contextlib import nullcontext
 
 import numpy as np
@@ -141,6 +142,32 @@ def test_random_numbers_of_an_apple_gpu_are_given_back(monkeypatch):
     with same_random_numbers_after([torch.device("mps")]):
         state[0] = 8
     assert state == [7]
+
+
+def test_a_look_in_another_thread_sets_back_no_random_numbers_that_a_cell_draws_meanwhile():
+    model, looking, drawn = Counter(), threading.Event(), threading.Event()
+
+    def work():
+        with untouched(model):
+            looking.set()
+            assert drawn.wait(60)
+
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()
+    expected = draws(), draws()
+    torch.set_rng_state(before[0])
+    random.setstate(before[1])
+    np.random.set_state(before[2])
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert looking.wait(60)
+    first = draws()
+    drawn.set()
+    thread.join()
+    assert (first, draws()) == expected
+
+
+def draws():
+    return torch.rand(()).item(), random.random(), np.random.rand()
 
 
 def test_hooks_of_others_stay():

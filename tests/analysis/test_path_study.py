@@ -1,6 +1,7 @@
 """What was measured of path lengths and lesions, read back as one table."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,8 +16,12 @@ from cnnviz.analysis.residual_paths import PathLengthProfile, PathSample
 def row(variant):
     return {
         "variant": variant, "dataset": "cifar10", "train_images": 10_000, "recipe": {"epochs": 10}, "seed": 0,
-        "hardware": "a processor", "date": "2026-01-02", "final": {"train_error": 0.25, "test_error": 0.375},
+        "hardware": "a processor", "torch": "2.15", "date": "2026-01-02",
+        "final": {"train_error": 0.25, "test_error": 0.375},
     }  # fmt: skip
+
+
+OF = {"result": {key: row(VEIT)[key] for key in ("hardware", "torch", "final")}}  # what a part says of its training
 
 
 def peaked(at, blocks=54):
@@ -32,7 +37,7 @@ def folder(tmp_path):
     (tmp_path / "residual_paths-reduced.json").write_text(json.dumps(table), "utf-8")
 
     def keep(found, network, part):
-        found.metadata.update(network=network, part=part)
+        found.metadata.update(network=network, part=part, trained=OF)
         found.save(tmp_path / f"residual_paths-reduced-{network}-{part}.npz".replace(" ", "_"))
 
     for epoch, at in ((0, [26, 28]), (10, [5, 9, 17, 18])):
@@ -86,7 +91,7 @@ def test_the_table_says_the_scale_what_is_missing_and_every_network(folder):
 def test_the_product_in_the_table_is_that_after_training_where_that_before_is_known_too(folder):
     before = peaked([27])
     sample = PathSample(before / number_of_paths(54)[:, None], 0 * before, np.full(55, 20))
-    sample.metadata.update(network=VEIT, part="sample 0")
+    sample.metadata.update(network=VEIT, part="sample 0", trained=OF)
     sample.save(folder / "residual_paths-reduced-sample_0.npz")
     study = path_study(folder=folder)
     assert "Veit's product 15.0 (10 to 20)" in study.describe()
@@ -108,6 +113,24 @@ def test_a_file_of_an_unknown_network_is_named(folder):
     other.save(folder / "residual_paths-reduced-other.npz")
     with pytest.raises(ValueError, match="is of resnet1202"):
         path_study(folder=folder)
+
+
+def test_a_file_of_another_training_is_left_out_with_a_warning(folder):
+    table = folder / "residual_paths-reduced.json"
+    table.write_text(table.read_text("utf-8").replace('"train_error": 0.25', '"train_error": 0.125', 1), "utf-8")
+    with pytest.warns(UserWarning, match=rf"another training of {VEIT} than residual_paths-reduced.json .* again: py"):
+        study = path_study(folder=folder)
+    assert list(study.profiles) == []
+    assert list(study.lesions) == ["plain20"]
+
+
+def test_a_file_that_does_not_say_what_it_is_of_is_named(folder):
+    kept = PathSample.load(folder / f"residual_paths-reduced-{VEIT}-sample_10.npz".replace(" ", "_"))
+    for key in ("network", "part"):
+        sample = replace(kept, metadata={name: value for name, value in kept.metadata.items() if name != key})
+        sample.save(folder / "residual_paths-reduced-other.npz")
+        with pytest.raises(ValueError, match=r"other.npz does not say what it is of; move or delete it"):
+            path_study(folder=folder)
 
 
 def test_an_unknown_scale_is_refused(folder):

@@ -13,7 +13,7 @@ from cnnviz.datasets import load_dataset
 from cnnviz.training import __main__ as command
 from cnnviz.training import experiments
 from cnnviz.training.experiments import Cell, cells
-from cnnviz.training.follow_ups import missing_parts, parts
+from cnnviz.training.follow_ups import compute, missing_parts, parts
 from cnnviz.training.recipe import Recipe
 from cnnviz.training.results import Results
 
@@ -124,6 +124,21 @@ def test_what_is_there_is_not_measured_again_and_another_plan_trains_nothing_aga
     assert table.stat().st_mtime_ns == before[table]
     assert LesionStudy.load(file(folder, "lesions")).images == 30
     assert run(folder, TABLE) == 0  # as it was, for other tests
+
+
+def test_a_part_that_another_command_wrote_meanwhile_is_not_measured_again(folder, monkeypatch):
+    asked, both = [], ("profile 0", "sample 0")
+    for part in both:
+        file(folder, part.replace(" ", "_")).unlink()
+
+    def beside_another(results, cell, part, *others):
+        asked.append(part)
+        found = [compute(results, cell, one, *others) for one in both]
+        return found[0]
+
+    monkeypatch.setattr(command, "compute", beside_another)
+    assert run(folder, TABLE) == 0
+    assert asked == ["profile 0"]
 
 
 @pytest.mark.parametrize("scale", experiments.SCALES)

@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import nn
 from traitlets import TraitError
 
-from cnnviz.analysis import lesion
+from cnnviz.analysis.evaluate import evaluate
 from cnnviz.analysis.lesion import LesionStudy, lesion_study
 from cnnviz.models.resnet_cifar import ResNetCifar
+from cnnviz.widgets import lesion as widget
 from cnnviz.widgets.lesion import LesionExplorer
 
 
@@ -182,15 +183,15 @@ def wait_for(explorer, done):
 
 
 def test_a_click_is_answered_from_another_thread_and_the_last_one_wins(shown, networks, data, monkeypatch):
-    asked, begun, go, error_of = [], threading.Event(), threading.Event(), lesion.error_of
+    asked, begun, go = [], threading.Event(), threading.Event()
 
     def slow(net, *arguments, **options):
         asked.append(threading.current_thread())
         begun.set()
         assert go.wait(60)
-        return error_of(net, *arguments, **options)
+        return evaluate(net, *arguments, **options)
 
-    monkeypatch.setattr(lesion, "error_of", slow)
+    monkeypatch.setattr(widget, "evaluate", slow)
     for gone in ([0, 1], [0, 1, 2], [3, 4], [4, 5, 0]):
         shown.set_state({"deleted": {"residual": gone, "plain": []}})
         assert begun.wait(60)  # with the first of them; the others come while it computes
@@ -205,18 +206,16 @@ def test_a_click_is_answered_from_another_thread_and_the_last_one_wins(shown, ne
 
 
 def test_what_a_computation_raises_is_shown_and_the_next_one_works(shown, monkeypatch):
-    error_of = lesion.error_of
-
     def fails(*arguments, **options):
         raise ArithmeticError("no more memory")
 
-    monkeypatch.setattr(lesion, "error_of", fails)
+    monkeypatch.setattr(widget, "evaluate", fails)
     shown.set_state({"deleted": {"residual": [0, 1], "plain": []}})
     wait_for(shown, lambda: shown._problem == "ArithmeticError: no more memory")
     assert "not computed without blocks 1, 2" in shown.describe()
     with pytest.raises(ArithmeticError, match="no more memory"):
         shown.deleted = {"residual": [0, 2]}
-    monkeypatch.setattr(lesion, "error_of", error_of)
+    monkeypatch.setattr(widget, "evaluate", evaluate)
     shown.set_state({"deleted": {"residual": [0, 1], "plain": []}})
     wait_for(shown, lambda: "0,1" in shown._known["residual"])
     assert shown._problem == ""
@@ -224,13 +223,13 @@ def test_what_a_computation_raises_is_shown_and_the_next_one_works(shown, monkey
 
 def test_random_numbers_drawn_while_it_computes_are_not_drawn_again(shown, monkeypatch):
     """In the notebook a cell may train meanwhile."""
-    error_of, drawn = lesion.error_of, []
+    drawn = []
 
     def draws(*arguments, **options):
         drawn.append(torch.rand(()).item())  # as the cell of the other thread does
-        return error_of(*arguments, **options)
+        return evaluate(*arguments, **options)
 
-    monkeypatch.setattr(lesion, "error_of", draws)
+    monkeypatch.setattr(widget, "evaluate", draws)
     shown.set_state({"deleted": {"residual": [0, 1, 2], "plain": []}})
     wait_for(shown, lambda: {"0,1", "0,1,2"} <= set(shown._known["residual"]))
     assert len({*drawn, torch.rand(()).item()}) == len(drawn) + 1
