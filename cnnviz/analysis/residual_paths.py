@@ -263,8 +263,8 @@ class Backward:
     def by_length(self, kmax: int | None = None, signs: Sequence[float] | Tensor | None = None) -> list[Tensor]:
         """Return the gradients at the images [N, C, H, W], for the lengths 0 to kmax."""
         kmax = self.blocks if kmax is None else kmax
-        if not 0 <= kmax <= self.blocks:
-            raise ValueError(f"kmax (={kmax}) must be from 0 to {self.blocks}, the number of blocks")
+        if not isinstance(kmax, int | np.integer) or not 0 <= kmax <= self.blocks:
+            raise ValueError(f"kmax (={kmax}) must be a whole number from 0 to {self.blocks}, the number of blocks")
         signs = [1.0] * self.blocks if signs is None else [float(sign) for sign in signs]
         if len(signs) != self.blocks or {abs(sign) for sign in signs} != {1.0}:
             raise ValueError(f"signs must be +1 or -1 for each of {self.blocks} blocks, not {signs}")
@@ -346,9 +346,21 @@ def unravelled(net: nn.Module, x: Tensor, y: Tensor, *, unit: bool = True, backe
         cuts = _Cuts()
         forwards = {block: cuts.of(name, parts) for name, (block, parts) in chain.items()}
         with with_forward(forwards):
-            logits = net(x)
+            try:
+                logits = net(x)
+            except RuntimeError as error:
+                if isinstance(error, torch.OutOfMemoryError):
+                    raise
+                raise ValueError(  # in one piece it ran before
+                    f"{type(net).__name__} does not run cut into its blocks ({str(error).splitlines()[0]}); what is "
+                    "allowed between them is nothing, also nothing that works in place"
+                ) from error
         if not cuts.links:
             raise ValueError(f"{type(net).__name__} runs without any of its residual blocks: no paths")
+        if not logits.requires_grad:
+            raise ValueError(
+                f"the logits of {type(net).__name__} have no gradient; a forward that detaches nothing is allowed"
+            )
         losses = F.cross_entropy(logits, y.to(device), reduction="sum")
         leaves = [x, *cuts.leaves]
         *others, cotangent = torch.autograd.grad(losses, leaves, allow_unused=True)

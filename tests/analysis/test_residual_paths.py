@@ -331,6 +331,20 @@ class Between(Past):
         return self.net.head(self.net.stage3(self.net.stage2(F.avg_pool2d(stage1, 3, 1, 1))))
 
 
+class InPlace(Past):
+    """A residual network with a step in place between its stages."""
+
+    def forward(self, x):
+        return self.net.head(self.net.stage3(self.net.stage2(self.net.stage1(self.net.stem(x)).mul_(2))))
+
+
+class Detached(Past):
+    """A network whose logits are cut off from what they are computed from."""
+
+    def forward(self, x):
+        return self.net(x).detach()
+
+
 class Asleep(Past):
     """A network whose residual blocks never run."""
 
@@ -349,6 +363,8 @@ class Asleep(Past):
         (Past, "leads past them"),
         (Middle, "leads past them"),
         (Between, r"between block net\.stage1\.0 and block net\.stage2\.0 stands something"),
+        (InPlace, "InPlace does not run cut into its blocks .*in-place operation"),
+        (Detached, "the logits of Detached have no gradient"),
     ],
 )
 def test_what_is_no_chain_of_residual_blocks_is_refused(make, words):
@@ -371,7 +387,8 @@ def test_no_module_is_refused():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"kmax": 10}, "kmax .=10. must be from 0 to 9"),
+        ({"kmax": 10}, "kmax .=10. must be a whole number from 0 to 9"),
+        ({"kmax": 2.0}, "kmax .=2.0. must be a whole number"),
         ({"kmax": -1}, "kmax .=-1. must be"),
         ({"signs": [1, -1]}, "each of 9 blocks"),
         ({"signs": [0] * 9}, "must be .1 or -1"),
