@@ -25,7 +25,12 @@ EXPLORERS = {
     'ChannelExplorer(kind="grouped")': "in_channels",
     "CostExplorer()": "in_channels",
     "ReceptiveFieldExplorer()": "image_size",
+    "UnraveledExplorer()": "blocks",
+    'PathLengthExplorer({"54 blocks": {"trained": path_study("reduced").profiles[VEIT][10]}})': "length",
 }
+IMPORTS = """from cnnviz.analysis.path_study import VEIT, path_study
+from cnnviz.widgets import *
+"""
 BARE = """
 import anywidget
 
@@ -150,7 +155,7 @@ def _rows(lab: JupyterLab, browser, path: Path, explorer: str, slider: str) -> l
 
 def _open(lab: JupyterLab, browser, path: Path, explorer: str):
     """Run the cells in JupyterLab and start the clock on what each of them draws."""
-    cells = [f"from cnnviz.widgets import *\n{explorer}", REDRAWN, BARE]
+    cells = [f"{IMPORTS}{explorer}", REDRAWN, BARE]
     cells = [nbformat.v4.new_code_cell(source) for source in cells]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     notebook = lab.open(browser, path.name)
@@ -162,7 +167,7 @@ def _open(lab: JupyterLab, browser, path: Path, explorer: str):
 
 
 def _press(page, slider: str) -> list[float]:
-    """Move a slider by keys, from 1 to 2 and back; return the milliseconds that each press took."""
+    """Move a slider by keys, one up and back; return the milliseconds that each press took."""
     page.locator(slider).first.focus()
     page.locator(slider).first.evaluate("(slider) => watch(slider)")
     times = []
