@@ -22,10 +22,10 @@ def plot_lesions(studies: Mapping) -> go.Figure:
         studies: `LesionStudy` by the name of the network.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are none, or more than colours and symbols that can be told apart.
     """
-    if not studies:
-        raise ValueError("there are no studies to draw")
+    if not 1 <= len(studies) <= len(SYMBOLS):
+        raise ValueError(f"there are {len(studies)} studies to draw; 1 to {len(SYMBOLS)} can be told apart")
     panels = {
         WITHOUT_SEVERAL: any(len(study.deleted) for study in studies.values()),
         REORDERED: any(len(study.swaps) for study in studies.values()),
@@ -40,8 +40,7 @@ def plot_lesions(studies: Mapping) -> go.Figure:
     )
     columns = {title: column for column, title in enumerate(below, 1)}
     for index, (name, study) in enumerate(studies.items()):
-        look = {"color": SERIES[index % len(SERIES)], "dash": DASHES[index % len(DASHES)]}
-        symbol = SYMBOLS[index % len(SYMBOLS)]
+        look, symbol = {"color": SERIES[index], "dash": DASHES[index]}, SYMBOLS[index]
         _without_one(figure, name, study, look["color"], symbol)
         if len(study.deleted):
             _without_several(figure, columns[WITHOUT_SEVERAL], name, study, look, symbol)
@@ -71,7 +70,13 @@ def plot_lesions(studies: Mapping) -> go.Figure:
         height=(760 if below else 440) + 18 * len(left_out),
         margin={"t": 40 + 18 * len(left_out), "b": 110},
         legend={"orientation": "h", "y": -0.13 if below else -0.25, "yanchor": "top"},
-        title={"text": "<br>".join(left_out), "font": {"size": FONT_SIZE - 1}, "y": 0.99, "yanchor": "top"},
+        title={
+            "text": "<br>".join(left_out),
+            "font": {"size": FONT_SIZE - 1},
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"t": 12},
+        },
         meta=" ".join(
             [*(f"{name}: {study.describe()}" for name, study in studies.items()), *(f"{words}." for words in left_out)]
         ),

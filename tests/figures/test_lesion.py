@@ -95,14 +95,16 @@ def test_what_was_not_measured_has_no_panel(without, titles):
 
 
 def test_networks_differ_in_colour_and_symbol_and_stand_once_in_the_legend():
+    names = ["one", "two", "three", "four", "five", "six"]
+    six = plot_lesions(dict.fromkeys(names, STUDY))
+    singles = [of(six, name, 1)[0] for name in names]
+    assert len({single.marker.color for single in singles}) == len({single.marker.symbol[0] for single in singles}) == 6
     figure = plot_lesions({"one": STUDY, "two": STUDY})
-    singles = [of(figure, name, 1)[0] for name in ("one", "two")]
-    assert singles[0].marker.color != singles[1].marker.color
-    assert singles[0].marker.symbol[0] != singles[1].marker.symbol[0]
     shown = [one.name for one in figure.data if one.showlegend is not False]
     assert shown == ["one", "one, whole: 10.0%", "two", "two, whole: 10.0%", "block that changes the shape"]
 
 
-def test_nothing_is_refused():
-    with pytest.raises(ValueError, match="there are no studies to draw"):
-        plot_lesions({})
+@pytest.mark.parametrize("count", [0, 7])
+def test_no_network_or_more_than_there_are_colours_for_are_refused(count):
+    with pytest.raises(ValueError, match=f"there are {count} studies to draw; 1 to 6 can be told apart"):
+        plot_lesions({str(number): STUDY for number in range(count)})
