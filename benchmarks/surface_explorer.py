@@ -29,7 +29,7 @@ def surface(loss):
 networks = {"smooth": bowl, "rugged": np.exp(bowl + np.sin(9 * a) * np.cos(7 * b))}
 images = np.zeros((12, 3, 32, 32), np.uint8)
 surfaces = {name: {"a plane": surface(loss)} for name, loss in networks.items()}
-LossSurfaceExplorer(surfaces, images=images, ceiling=30.0, logarithmic=True)
+LossSurfaceExplorer(surfaces, images=images, labels=12 * [0], ceiling=30.0, logarithmic=True)
 """
 MOVED = {
     "turn": ".cnnviz input[name=azimuth]",

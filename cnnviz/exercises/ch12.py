@@ -22,6 +22,7 @@ from cnnviz.exercises.ch12_answers import (
     nearest,
     products,
     scaled,
+    turned,
     wrong_sign,
 )
 from cnnviz.exercises.check import Mistake, Verdict, cases, compare, whole_numbers
@@ -68,6 +69,8 @@ def check_standard_error(standard_error: Callable) -> Verdict:
     mistakes = [
         Mistake("not divided", "The mean of N losses varies less than one loss: divide by the root of N.",
                 *(partial(error_of_mean, freedom=freedom, root_n=0) for freedom in (1, 0))),
+        Mistake("two standard errors", "The band of a picture is two wide; the standard error is one.",
+                lambda losses: 2 * error_of_mean(losses)),
         Mistake("divided by N", "Divide the deviation by the root of N.", partial(error_of_mean, root_n=1)),
         Mistake("variance for deviation", deviation,
                 *(partial(error_of_mean, root=1, root_n=root_n) for root_n in (1, 0.5, 0))),
@@ -104,6 +107,13 @@ def check_filter_normalised(filter_normalised: Callable) -> Verdict:
         Mistake("whole layer scaled", filters, partial(scaled, inside=lambda n: tuple(range(n)))),
         Mistake("each input channel scaled", filters, partial(scaled, inside=lambda n: (0, *range(2, n)))),
         Mistake("each window scaled", filters, partial(scaled, inside=lambda n: (-2, -1))),
+        Mistake("second axis only", filters, partial(scaled, inside=lambda n: (1,))),
+        Mistake("first axis only", filters, partial(scaled, inside=lambda n: (0,))),
+        Mistake(
+            "weight scaled",
+            "Return what was drawn, with the lengths of the weight, not the other way round.",
+            lambda drawn, weight: scaled(weight, drawn),
+        ),
         Mistake("last axis only", filters, partial(scaled, inside=lambda n: (-1,))),
         Mistake("each number scaled", filters, lambda drawn, weight: drawn.sign() * weight.abs()),
         Mistake("only multiplied", both, partial(scaled, factor=lambda weight, drawn: weight)),
@@ -138,6 +148,9 @@ def check_folded(folded: Callable) -> Verdict:
     def gamma_in_weight(weight, mean, var, gamma, beta, eps):
         return fold(weight, mean, var, gamma, beta, eps)[0], without_gamma(weight, mean, var, gamma, beta, eps)[1]
 
+    def gamma_for_scale(weight, mean, var, gamma, beta, eps):
+        return fold(weight, mean, var, gamma, beta, eps)[0], beta - mean * gamma
+
     scale = "The scale is gamma / sqrt(var + eps)."
     own = "Filter j, weight[j], has one scale, that of output map j."
     bias = "maps - mean is scaled, then beta is added: where does that leave mean * scale, and where beta?"
@@ -153,7 +166,9 @@ def check_folded(folded: Callable) -> Verdict:
         Mistake("scale along the window", own, partial(fold, shape=(-1,)), partial(fold, shape=(-1, 1))),
         Mistake("weight not scaled", own, lambda weight, *rest: (weight, fold(weight, *rest)[1])),
         Mistake("mean forgotten", bias, partial(fold, bias=lambda mean, scale, beta: beta)),
+        Mistake("sign of the bias turned", bias, partial(fold, bias=lambda mean, scale, beta: mean * scale - beta)),
         Mistake("mean added", bias, partial(fold, bias=lambda mean, scale, beta: beta + mean * scale)),
+        Mistake("mean times gamma alone", bias, gamma_for_scale),
         Mistake("mean not scaled", bias, partial(fold, bias=lambda mean, scale, beta: beta - mean)),
         Mistake("beta scaled", bias, partial(fold, bias=lambda mean, scale, beta: (beta - mean) * scale)),
         Mistake("beta forgotten", bias, partial(fold, bias=lambda mean, scale, beta: -mean * scale)),
@@ -238,6 +253,8 @@ def check_smallest_curvature(smallest_curvature: Callable) -> Verdict:
                 partial(curvature, twice=1)),
         Mistake("signs turned", "One neighbour minus twice the middle plus the other.",
                 partial(curvature, pick=lambda values: -values[-1])),
+        Mistake("first of unsorted eigenvalues", "np.linalg.eigvals does not sort; np.linalg.eigvalsh does.",
+                partial(curvature, of=np.linalg.eigvals, pick=lambda values: values[0])),
         Mistake("larger eigenvalue", pick, partial(curvature, pick=np.max)),
         Mistake("smallest absolute value", pick, partial(curvature, pick=flattest)),
         Mistake("determinant", pick, partial(curvature, pick=np.prod)),
@@ -278,6 +295,7 @@ def check_plane_coordinates(plane_coordinates: Callable) -> Verdict:
         Mistake("divided by the lengths", unit, partial(products, power=1)),
         Mistake("divided by the squared lengths", square, partial(products, power=2)),
         Mistake("one after the other", square, in_turn, lambda point, d1, d2: in_turn(point, d2, d1).flip(0)),
+        Mistake("in a turned second direction", "You made d2 perpendicular to d1: go back to the given d2.", turned),
         Mistake("sign of d1 @ d2", "The matrix holds d1 @ d2 as it is, twice.", wrong_sign),
         Mistake("not divided by the determinant", "Divide both by the determinant of the matrix.", undivided),
         Mistake("in units of length", "alpha counts how many times d1, however long d1 is.", as_lengths),

@@ -52,6 +52,9 @@ def as_rows(function: Callable) -> Callable:
         pair = isinstance(answer, tuple | list) and len(answer) == 2
         if not pair or not all(isinstance(part, Tensor) for part in answer):
             return answer
+        if [part.ndim for part in answer] != [4, 1]:
+            shapes = " and ".join(str(list(part.shape)) for part in answer)
+            raise ValueError(f"return (weight [out, in, k, k], bias [out]), not {shapes}")
         F.conv2d(weight.new_zeros(1, weight.shape[1], 9, 9), *answer)
         return torch.cat([answer[0].flatten(1), answer[1][:, None]], dim=1)
 
@@ -77,12 +80,14 @@ def crossed(patch: np.ndarray) -> float:
     return (patch[0, 0] - patch[0, 2] - patch[2, 0] + patch[2, 2]) / 4
 
 
-def curvature(patch: np.ndarray, step: float, *, mixed=crossed, twice=2, power=2, pick=np.min) -> float:
+def curvature(
+    patch: np.ndarray, step: float, *, mixed=crossed, twice=2, power=2, of=np.linalg.eigvalsh, pick=np.min
+) -> float:
     """What `pick` takes of the eigenvalues of the matrix of second differences."""
     down = patch[0, 1] - twice * patch[1, 1] + patch[2, 1]
     across = patch[1, 0] - twice * patch[1, 1] + patch[1, 2]
     matrix = np.array([[down, mixed(patch)], [mixed(patch), across]]) / step**power
-    return pick(np.linalg.eigvalsh(matrix))
+    return pick(of(matrix))
 
 
 def nearest(point: Tensor, d1: Tensor, d2: Tensor) -> Tensor:
@@ -105,3 +110,9 @@ def wrong_sign(point: Tensor, d1: Tensor, d2: Tensor) -> Tensor:
     """The normal equations with the other sign of the product of both directions."""
     matrix = torch.stack([torch.stack([d1 @ d1, -d1 @ d2]), torch.stack([-d1 @ d2, d2 @ d2])])
     return torch.linalg.solve(matrix, products(point, d1, d2))
+
+
+def turned(point: Tensor, d1: Tensor, d2: Tensor) -> Tensor:
+    """Coordinates along d1 and along what is left of d2 without its part along d1."""
+    perpendicular = d2 - (d1 @ d2) / (d1 @ d1) * d1
+    return torch.stack([point @ d / (d @ d) for d in (d1, perpendicular)])

@@ -150,7 +150,7 @@ def _known(attempts: Sequence[Attempt], mistakes: Sequence[Mistake]) -> tuple[st
     if any(answer is None for answer in answers):
         return None
     if not any(answer.any() for answer in answers):
-        return "all zeros", "Nothing is ever written into the answer."
+        return "all zeros", "Is nothing written into the answer, or does a condition never hold?"
     return next(((m.name, m.advice) for m in mistakes if m.explains(attempts)), None)
 
 

@@ -275,6 +275,7 @@ function render({ model, el }) {
     const right = reading.predictions.filter((guess, n) => guess === surface.labels[n]).length;
     write(one.right, reading.known && surface.labels.length ? `right in ${right} of the first ${surface.labels.length} images` : "");
     one.guesses.set(reading.known ? reading.predictions : null, surface.labels);
+    one.guesses.root.style.visibility = images.areOf(surface) ? "" : "hidden"; // its place stays
   }
 
   const unwatch = watchLook(stage, (width) => {
@@ -289,10 +290,10 @@ function render({ model, el }) {
   return () => { link.close(); unlisten.forEach((end) => end()); unwatch(); };
 }
 
-/** The images that Python sent, and lists of them with what a network sees in each. */
+/** The images that Python sent, of which surfaces they are, and lists of them with what a network sees in each. */
 function thumbnails(model) {
   const [count = 0, height, width] = model.get("_image_shape");
-  const [view, classes] = [model.get("_images"), model.get("_class_names")];
+  const [view, classes, labels] = [model.get("_images"), model.get("_class_names"), model.get("_image_labels")];
   const bytes = count ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : [];
   const nameOf = (label) => classes[label] ?? String(label);
   function picture(n) {
@@ -304,6 +305,8 @@ function thumbnails(model) {
     return canvas;
   }
   return {
+    /** Whether these are the first images that a surface was computed with. */
+    areOf: (surface) => labels.every((label, n) => surface.labels[n] === label),
     guesses() {
       const items = Array.from({ length: count }, (_, n) => {
         const label = element("span");

@@ -32,8 +32,9 @@ class LossSurfaceExplorer(Explorer):
     Args:
         surfaces: network -> plane -> `LossSurface`; a network may lack a plane. Empty where all is to be computed.
         paths: network -> plane -> `Trajectory` in that plane.
-        images: uint8 [K, C, H, W], the first images of the data, 12 at most, grey or RGB: they are shown with what the
-            network sees in them at the marker.
+        images, labels: uint8 [K, C, H, W], the first images of the data, 12 at most, grey or RGB, and their classes
+            [K]: they are shown with what the network sees in them at the marker. A surface whose first labels are
+            others was computed with other images, and is shown without any.
         class_names: of all classes; their numbers if None.
         networks, data: modules by name, and the normalised images [N, C, H, W] and labels [N] to compute more planes
             with, through the weights that the networks have when it begins.
@@ -71,6 +72,7 @@ class LossSurfaceExplorer(Explorer):
     _predictions = traitlets.Bytes().tag(sync=True)  # uint16 [A, B, K] of each surface
     _images = traitlets.Bytes().tag(sync=True)  # uint8 [K, H, W, 3]
     _image_shape = traitlets.List().tag(sync=True)  # K, H, W
+    _image_labels = traitlets.List().tag(sync=True)  # K
     _class_names = traitlets.List().tag(sync=True)
     _seconds = traitlets.Float(0.0).tag(sync=True)  # for one point of all networks; 0 where none can be computed
     _computing = traitlets.Bool(False).tag(sync=True)
@@ -83,6 +85,7 @@ class LossSurfaceExplorer(Explorer):
         *,
         paths: Mapping[str, Mapping[str, Trajectory]] | None = None,
         images: np.ndarray | None = None,
+        labels: Sequence[int] | np.ndarray | Tensor | None = None,
         class_names: Sequence[str] | None = None,
         networks: Mapping[str, nn.Module] | None = None,
         data: tuple[Tensor, Tensor] | None = None,
@@ -95,6 +98,8 @@ class LossSurfaceExplorer(Explorer):
         check_kinds(self._paths, Trajectory, "paths")
         if bool(networks) != (data is not None):
             raise ValueError("networks and data belong together: give both, or neither")
+        if (images is None) != (labels is None):
+            raise ValueError("images and labels belong together: give both, or neither")
         names = list(dict.fromkeys([*self._surfaces, *self._modules]))
         if not names:
             raise ValueError("there is no network: give surfaces, or networks and data")
@@ -109,8 +114,10 @@ class LossSurfaceExplorer(Explorer):
         self._networks = names
         self._class_names = [] if class_names is None else [str(name) for name in class_names]
         if images is not None:
-            pictures = _pictures(images)
-            self._images, self._image_shape = pictures.tobytes(), list(pictures.shape[:3])
+            pictures, labels = _pictures(images), [int(label) for label in labels]
+            if len(labels) != len(pictures):
+                raise ValueError(f"labels must be one for each of {len(pictures)} images, not {len(labels)}")
+            self._images, self._image_shape, self._image_labels = pictures.tobytes(), list(pictures.shape[:3]), labels
         if self._modules:
             self._seconds = sum(_seconds_per_point(one, data) for one in self._modules.values())
         self._tell()

@@ -382,6 +382,10 @@ def test_curvature_of_a_surface_by_formula():
     assert surface(lambda a, b: a**2 + 0.1 * b**2).nonconvex_share() == 0
     half = surface(lambda a, b: a**3 + b**2, np.linspace(-1, 1, 42))
     assert half.nonconvex_share() == pytest.approx(0.5)
+    low = half.loss[1:-1, 1:-1] < 0.3
+    bent = np.broadcast_to(half.alphas[1:-1, None] < 0, low.shape)
+    assert half.nonconvex_share(0.3) == pytest.approx(bent[low].mean())
+    assert math.isnan(half.nonconvex_share(-9))
 
 
 def test_rounding_does_not_count_as_a_surface_that_bends_downwards():

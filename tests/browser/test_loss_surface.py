@@ -44,9 +44,8 @@ def explorer(**controls):
         "plain": {"seed 0": surface(seed=2, top=np.inf), "seed 1": surface(5, 11, seed=3)},
     }
     images = np.random.default_rng(0).integers(0, 255, (4, 3, 8, 8), dtype=np.uint8)
-    return LossSurfaceExplorer(
-        surfaces, paths={"deep": {"path": path()}}, images=images, class_names=("cat", "dog", "fox"), **controls
-    )
+    controls = {"images": images, "labels": [0, 1, 2, 0], "class_names": ("cat", "dog", "fox")} | controls
+    return LossSurfaceExplorer(surfaces, paths={"deep": {"path": path()}}, **controls)
 
 
 @pytest.fixture
@@ -301,6 +300,17 @@ def test_a_click_on_the_map_puts_the_marker_of_both_on_the_nearest_point(shown):
             page.inner_text(f"[data-side={side}] [data-reading=right]")
             == f"right in {right.sum()} of the first 4 images"
         )
+
+
+def test_a_surface_of_other_images_is_shown_without_pictures_and_nothing_moves(shown):
+    page = shown()
+    other = shown(labels=[0, 1, 2, 1])  # as where a plane was computed with fewer images of the set
+    for one, visible in ((page, True), (other, False)):
+        guesses = one.locator("[data-side=a] ol")
+        assert guesses.is_visible() == visible
+        assert "of the first 4 images" in one.inner_text("[data-side=a] [data-reading=right]")
+    heights = [one.evaluate("document.querySelector('.cnnviz').offsetHeight") for one in (page, other)]
+    assert heights[0] == heights[1]
 
 
 def test_arrow_keys_move_the_marker_by_a_point_of_their_own_map(shown):

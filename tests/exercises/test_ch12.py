@@ -59,6 +59,7 @@ WRONG = [
     ("below_level", "raised an exception", MEAN, "sum(row < level for row in loss) / loss.size()"),
     ("standard_error", "not divided", ROOT_N, "deviation"),
     ("standard_error", "not divided", ROOT_N, "deviation", "(len(losses) - 1)", "len(losses)"),
+    ("standard_error", "two standard errors", ROOT_N, f"2 * {ROOT_N}"),
     ("standard_error", "divided by N", "len(losses) ** 0.5", "len(losses)"),
     ("standard_error", "variance for deviation", DEVIATION, DEVIATION[:-7], "len(losses) ** 0.5", "len(losses)"),
     ("standard_error", "variance for deviation", DEVIATION, DEVIATION[:-7]),
@@ -76,6 +77,9 @@ WRONG = [
     ("filter_normalised", "each input channel scaled",
      "len(drawn)", "drawn.shape[1]", LOOP, "result[:, j] = drawn[:, j] * weight[:, j].norm() / drawn[:, j].norm()"),
     ("filter_normalised", "each window scaled", *normed("(-2, -1)")),
+    ("filter_normalised", "second axis only", *normed("1")),
+    ("filter_normalised", "first axis only", *normed("0")),
+    ("filter_normalised", "weight scaled", FACTOR, f"{OF_DRAWN} / {OF_WEIGHT}", "drawn[j] *", "weight[j] *"),
     ("filter_normalised", "last axis only", *normed("-1")),
     ("filter_normalised", "each number scaled", FACTOR, "weight[j].abs() / drawn[j].abs()"),
     ("filter_normalised", "only multiplied", FACTOR, OF_WEIGHT),
@@ -99,6 +103,8 @@ WRONG = [
     ("folded", "scale along the window", ALONG, "[:, None]"),
     ("folded", "weight not scaled", f"weight * scale{ALONG}", "weight"),
     ("folded", "mean forgotten", BIAS, "beta"),
+    ("folded", "sign of the bias turned", BIAS, "mean * scale - beta"),
+    ("folded", "mean times gamma alone", BIAS, "beta - mean * gamma"),
     ("folded", "mean added", BIAS, "beta + mean * scale"),
     ("folded", "mean not scaled", BIAS, "beta - mean"),
     ("folded", "beta scaled", BIAS, "(beta - mean) * scale"),
@@ -139,6 +145,7 @@ WRONG = [
     ("smallest_curvature", "step forgotten", "step**2", "1"),
     ("smallest_curvature", "middle taken once", "2 * patch[1, 1]", "patch[1, 1]"),
     ("smallest_curvature", "signs turned", "[[aa, ab], [ab, bb]]", "[[-aa, -ab], [-ab, -bb]]"),
+    ("smallest_curvature", "first of unsorted eigenvalues", "eigvalsh", "eigvals"),
     ("smallest_curvature", "larger eigenvalue", "bb]])[0]", "bb]])[1]"),
     ("smallest_curvature", "smallest absolute value", EIGEN, f"min({EIGEN[:-3]}, key=abs)"),
     ("smallest_curvature", "determinant", EIGEN, "aa * bb - ab**2"),
@@ -150,6 +157,8 @@ WRONG = [
     ("plane_coordinates", "divided by the squared lengths", SOLVE, "plane @ point / (plane**2).sum(dim=1)"),
     ("plane_coordinates", "one after the other", "plane @ plane.T", "(plane @ plane.T).tril()"),
     ("plane_coordinates", "one after the other", "plane @ plane.T", "(plane @ plane.T).triu()"),
+    ("plane_coordinates", "in a turned second direction", SOLVE,
+     "torch.stack([point @ d / (d @ d) for d in (d1, d2 - (d1 @ d2) / (d1 @ d1) * d1)])"),
     ("plane_coordinates", "sign of d1 @ d2", "plane @ plane.T", "plane @ plane.T * torch.tensor([[1, -1], [-1, 1]])"),
     ("plane_coordinates", "not divided by the determinant", SOLVE, f"{SOLVE} * (plane @ plane.T).det()"),
     ("plane_coordinates", "in units of length", SOLVE, f"{SOLVE} * plane.norm(dim=1)"),
@@ -239,6 +248,6 @@ def test_a_pair_is_shown_as_a_table_with_the_bias_at_the_end():
     assert verdict.got.tolist() == [[*weight[j].flatten().tolist(), float(beta[j])] for j in range(2)]
 
 
-def test_what_is_no_convolution_is_told_by_torch():
+def test_what_is_no_convolution_is_told_with_the_shapes_that_are_wanted():
     verdict = ch12.check_folded(lambda weight, mean, *others: (weight, mean[:, None]))
-    assert "expected bias to be 1-dimensional" in verdict.message
+    assert "return (weight [out, in, k, k], bias [out]), not [2, 2, 1, 1] and [2, 1]" in verdict.message

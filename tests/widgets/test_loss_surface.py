@@ -130,10 +130,11 @@ def test_arrays_travel_as_bytes_in_the_order_of_the_index():
 
 def test_images_are_handed_over_as_rgb():
     images = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 1, 3, 4)
-    shown = explorer(images=images, class_names=("a", "b", "c"))
+    shown = explorer(images=images, labels=torch.tensor([1, 2]), class_names=("a", "b", "c"))
     pixels = np.frombuffer(shown._images, np.uint8).reshape(2, 3, 4, 3)
     np.testing.assert_array_equal(pixels, np.repeat(images.transpose(0, 2, 3, 1), 3, axis=3))
     assert shown._image_shape == [2, 3, 4]
+    assert shown._image_labels == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,15 @@ def test_images_are_handed_over_as_rgb():
 )
 def test_images_that_do_not_fit_are_refused(images, message):
     with pytest.raises(ValueError, match=message):
+        explorer(images=images, labels=[0] * len(images))
+
+
+def test_images_come_with_a_label_each():
+    images = np.zeros((2, 1, 4, 4), np.uint8)
+    with pytest.raises(ValueError, match="images and labels belong together"):
         explorer(images=images)
+    with pytest.raises(ValueError, match="one for each of 2 images, not 3"):
+        explorer(images=images, labels=[0, 1, 2])
 
 
 def test_what_are_no_surfaces_is_refused():

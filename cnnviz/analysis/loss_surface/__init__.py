@@ -113,15 +113,15 @@ class LossSurface(Stored):
             half = np.hypot((aa - bb) / 2, ab)
             return (aa + bb) / 2 - half, (aa + bb) / 2 + half
 
-    def nonconvex_share(self) -> float:
-        """Return the fraction of the inner points at which the surface bends downwards in some direction.
+    def nonconvex_share(self, level: float = math.inf) -> float:
+        """Return the fraction of the inner points with a loss below `level` where it bends downwards in some direction.
 
         By more than rounding explains: with bf16 that is much, and a share that was computed so is too small. Points
         with a neighbour that is not finite or not computed do not count; NaN where none is left.
         """
         gap = min(np.diff(self.alphas).min(), np.diff(self.betas).min())
         smaller, noise = self.curvature()[0], 4 * self._rounding / gap**2
-        known = np.isfinite(smaller)
+        known = np.isfinite(smaller) & (self.loss[1:-1, 1:-1] < level)
         return float((smaller < -noise)[known].mean()) if known.any() else math.nan
 
     def describe(self) -> str:
