@@ -53,3 +53,10 @@ def test_a_hidden_cell_drives_the_widgets(chapter):
 
 def test_solutions_are_folded_away(chapter):
     assert all(hidden(cell) for cell in tagged(chapter, "solution"))
+
+
+def test_chapters_that_the_text_names_exist(chapter):
+    text = "\n".join(cell.source for cell in chapter.cells if cell.cell_type == "markdown")
+    lists = re.findall(r"[Cc]hapters? (\d\d(?:(?:, | and )\d\d)*)\b", text)
+    named = {number for found in lists for number in re.findall(r"\d\d", found)}
+    assert named <= {path.name[:2] for path in CHAPTERS}
