@@ -299,7 +299,6 @@ def _pairs(network: nn.Module, image: Tensor) -> list[tuple[str, str]]:
         found = trace(network, [image])
     except ValueError:  # its code asks for numbers, and a trace has none
         return []
-    runs = [run.module for run in found.runs]
     owners = [id(tensor) for module in network.modules() for tensor in module._parameters.values()]
     modules = dict(network.named_modules(remove_duplicate=False))
     named = {name for name in modules if sum(other is modules[name] for other in modules.values()) == 1}
@@ -313,17 +312,16 @@ def _pairs(network: nn.Module, image: Tensor) -> list[tuple[str, str]]:
             continue
         inside = {id(call) for call in (*before.calls, *after.calls)}
         kept = [read, *before.own, *after.own]
-        elsewhere = any(
+        elsewhere = any(  # also where one of the two runs twice
             tensor is one for call in found.calls if id(call) not in inside for tensor in call.given for one in kept
         )
         returned = any(read is tensor for tensor in found.outputs[""])
-        once = runs.count(before.module) == runs.count(after.module) == 1
         both = modules[before.name], modules[after.name]
         hooked = any(module._forward_hooks or module._forward_pre_hooks for module in both)
         mine = [module._parameters.values() for module in both]
         alone = all(owners.count(id(tensor)) == 1 for one in mine for tensor in one if tensor is not None)
         plain = "weight" in modules[before.name]._parameters and modules[after.name].track_running_stats
-        if once and alone and plain and not (elsewhere or returned or hooked):
+        if alone and plain and not (elsewhere or returned or hooked):
             pairs.append((before.name, after.name))
     return pairs
 

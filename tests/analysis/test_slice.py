@@ -42,8 +42,9 @@ def lived_in(model, seed=0):
     """Give batch normalisation statistics, scales and shifts that are not 0 and 1, as after training."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.3, generator=generator(seed))
-            module.running_var.uniform_(0.5, 2, generator=generator(seed))
+            if module.track_running_stats:
+                module.running_mean.normal_(0, 0.3, generator=generator(seed))
+                module.running_var.uniform_(0.5, 2, generator=generator(seed))
             if module.affine:
                 with torch.no_grad():
                     module.weight.uniform_(0.5, 1.5, generator=generator(seed))
@@ -149,9 +150,47 @@ class Tied(nn.Module):
         return self.head(self.second(self.norm(self.first(x)).relu()).mean((2, 3)))
 
 
-@pytest.mark.parametrize(
-    "model", [Branching(), Branching(twice=True), Asking(), Tied()], ids=lambda m: type(m).__name__
-)
+class Spare(nn.Module):
+    """Two convolutions share their filters, and the one whose name directions give them never runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.spare, self.convolution, self.norm = nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3)
+        self.convolution.weight = self.spare.weight
+        self.head = nn.Linear(3, 10)
+
+    def forward(self, x):
+        return self.head(self.norm(self.convolution(x)).relu().mean((2, 3)))
+
+
+class Flat(Asking):
+    """The filters are cut out of one long parameter each time."""
+
+    def __init__(self):
+        super().__init__()
+        self.flat = nn.Parameter(self.convolution.weight.detach().flatten())
+        del self.convolution.weight
+
+    def forward(self, x):
+        self.convolution.weight = self.flat.view(4, 3, 3, 3)
+        return self.head(self.norm(self.convolution(x)).relu().mean((2, 3)))
+
+
+class OfTheBatch(Asking):
+    """Normalisation that keeps no statistics: those of the batch, also in evaluation."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(4, track_running_stats=False)
+
+    def forward(self, x):
+        return self.head(self.norm(self.convolution(x)).relu().mean((2, 3)))
+
+
+UNFOLDED = [Branching(), Branching(twice=True), Asking(), Tied(), Spare(), Flat(), OfTheBatch()]
+
+
+@pytest.mark.parametrize("model", UNFOLDED, ids=lambda m: type(m).__name__)
 def test_what_cannot_be_folded_exactly_is_not_and_the_result_is_right(model):
     model, (images, labels) = lived_in(model).double(), pictures(6, size=8)
     directions = [random_direction(model, ignore=None, generator=generator(seed)) for seed in (1, 2)]
