@@ -70,21 +70,26 @@ export function choice({ name, label, options, onChange }) {
   const id = `cnnviz-${name}-${serial++}`;
   const select = element("select", { id, name, ...KEYS, onchange: () => onChange(select.value) });
   const root = element("div", { class: "cnnviz-control" }, element("label", { for: id, text: label }), select);
-  let listed = "";
+  let [listed, pending] = ["", null];
   const list = (items) => {
     const pairs = items.map((item) => (Array.isArray(item) ? item : [item, item]));
     if (listed === JSON.stringify(pairs)) return;
     listed = JSON.stringify(pairs);
     select.replaceChildren(...pairs.map(([value, text, hidden]) => element("option", { value, text, hidden })));
   };
+  const choose = (value) => { if (select.value !== value) select.value = value; };
   list(options);
   return {
     root, input: select,
     set({ value, options: items = undefined, disabled = false }) {
-      if (items) list(items);
+      clearTimeout(pending);
+      // A list takes as long as a drawing and is seen when it is opened: while a slider is dragged only the last counts.
+      const later = items && [...select.options].some((option) => option.value === value);
+      if (later) pending = setTimeout(() => { list(items); choose(value); }, 100);
+      else if (items) list(items);
+      choose(value);
       select.disabled = Boolean(disabled);
       root.classList.toggle("cnnviz-off", Boolean(disabled));
-      if (select.value !== value) select.value = value;
     },
   };
 }

@@ -11,8 +11,8 @@ function render({ model, el }) {
   const fixed = shares.length > 0; // the shares are those of this many blocks
   let state = {};
   let looked = {}; // what the pointer or the focus is on: { block } or { path }
-  let drawing = null; // nodes and the settings that they are drawn for
   let room = 0;
+  let drawn = { room, networks: new Map() }; // number of blocks -> its nodes; they stay, as laying out text takes long
   const link = connect(model, TRAITS, () => { load(); paint(); });
 
   function load() {
@@ -57,8 +57,7 @@ function render({ model, el }) {
   }
 
   /** All nodes of a network of so many blocks in a stage so wide; later only their looks change. */
-  function draw() {
-    const { blocks } = state;
+  function draw(blocks) {
     const rows = pathsOf(blocks);
     const left = 104;
     const right = fixed ? (room < 860 ? 268 : 340) : 96;
@@ -143,19 +142,26 @@ function render({ model, el }) {
     for (const [name, value] of Object.entries({ width: room, height, viewBox: `0 0 ${room} ${height}` })) setAttribute(svg, name, value);
     const rowsNode = element("g", { role: "group", "aria-label": "paths; up and down go from one to the next, Enter chooses" }, ...paths);
     const chainNode = element("g", { role: "group", "aria-label": "blocks; left and right go from one to the next, Enter deletes" }, ...chain);
-    svg.replaceChildren(edges, lit, ...sums, arrow, ...ends, chainNode, ...headings, ...lengths, ...axis, rowsNode);
+    const node = element("g", { "data-blocks": blocks }, edges, lit, ...sums, arrow, ...ends, chainNode, ...headings, ...lengths, ...axis, rowsNode);
+    svg.append(node);
     roving(chain, { back: "ArrowLeft", forth: "ArrowRight", press: erase, look: (block) => look(block === null ? {} : { block }) });
     roving(paths, { back: "ArrowUp", forth: "ArrowDown", press: choose, look: (path) => look(path === null ? {} : { path }) });
     /** A path in the chain. */
     const route = (row) => between.join("") + Array.from({ length: blocks }, (_, block) => (row.includes(block) ? through : arc)(block)).join("");
-    drawing = { blocks, room, rows, chain, ways, paths, lit, route };
+    return { node, rows, chain, ways, paths, lit, route };
   }
 
   const paint = oncePerFrame(() => {
     if (room === 0) return;
-    if (drawing?.blocks !== state.blocks || drawing.room !== room) draw();
-    const { rows, chain, ways, paths, lit, route } = drawing;
-    const { deleted } = state;
+    if (drawn.room !== room) {
+      drawn = { room, networks: new Map() };
+      svg.replaceChildren();
+    }
+    const { blocks, deleted } = state;
+    const { networks } = drawn;
+    if (!networks.has(blocks)) networks.set(blocks, draw(blocks));
+    for (const [other, { node }] of networks) setAttribute(node, "visibility", other === blocks ? "visible" : "hidden");
+    const { node: network, rows, chain, ways, paths, lit, route } = networks.get(blocks);
     const shown = looked.path ?? (looked.block === undefined ? state.path : null);
     const row = shown === null ? null : rows[shown];
     setAttribute(lit, "d", row ? route(row) : "");
@@ -176,7 +182,7 @@ function render({ model, el }) {
       setAttribute(node, "aria-label", pathWords(place, state));
     });
     for (const { length, paths: count, left, share } of byLength(state)) {
-      write(svg.querySelector(`[data-length="${length}"]`), `${fixed ? `${percent(share)}, ` : ""}${left} of ${count}${fixed ? " left" : ""}`);
+      write(network.querySelector(`[data-length="${length}"]`), `${fixed ? `${percent(share)}, ` : ""}${left} of ${count}${fixed ? " left" : ""}`);
     }
     controls.blocks.set({ value: state.blocks });
     const title = (place) => (rows[place].length ? names(rows[place]) : "past all layers");

@@ -182,6 +182,20 @@ def test_fewer_blocks_take_along_what_is_no_longer_there_as_in_python(shown):
     assert words(page) == widget.describe()
 
 
+def test_a_network_that_was_drawn_before_is_neither_seen_nor_in_the_way(shown):
+    page = shown(blocks=5, deleted=[1])
+    for blocks in (2, 5, 3):
+        page.evaluate(SET, ["blocks", blocks])
+        page.evaluate(PAINTED)
+        assert page.locator("[data-path]:visible").count() == 2**blocks
+        assert page.locator(".cnnviz-unraveled-cross:visible").count() == 1
+        assert page.evaluate(OVERLAPS) == []
+        page.wait_for_function(f"() => document.querySelector('select[name=path]').length === {2**blocks + 1}")
+        page.locator("[data-path]:visible").first.click()
+        assert told(page)["path"] == 0
+        page.locator("[data-path]:visible").first.click()
+
+
 @pytest.mark.parametrize("width", [1080, 690])
 def test_nothing_jumps_while_blocks_are_deleted_and_paths_chosen(shown, width):
     for widget in (UnraveledExplorer(), UnraveledExplorer(table(5), shares(5))):
