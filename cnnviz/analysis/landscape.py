@@ -13,6 +13,7 @@ from cnnviz.datasets.reference import RESULTS
 
 EXPERIMENT = "loss_surfaces"
 PATH = "path"  # the plane in which training moves most; all others are random
+BATCH = "batch statistics"  # ends the name of a random plane that was drawn with them; the others have frozen ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,14 +21,15 @@ class Landscape:
     """Loss surfaces of several networks, at one scale. Jupyter shows it as a table."""
 
     scale: str  # full or reduced
-    surfaces: dict[str, dict[str, LossSurface]]  # network -> plane ("seed 0", "path") -> surface
+    surfaces: dict[str, dict[str, LossSurface]]  # network -> plane ("seed 0", "path", ...) -> surface
     paths: dict[str, dict[str, Trajectory]]  # likewise: the path of training over that plane
     trained: dict[str, dict]  # network -> its training, as `measured` gives it
     planned: int  # surfaces of the whole experiment
 
-    def random(self, network: str) -> list[LossSurface]:
-        """Return the surfaces of a network in its random planes."""
-        return [surface for plane, surface in self.surfaces.get(network, {}).items() if plane != PATH]
+    def random(self, network: str, bn: str = "frozen") -> list[LossSurface]:
+        """Return the surfaces of a network in its random planes, with frozen statistics or those of the "batch"."""
+        planes = self.surfaces.get(network, {}).items()
+        return [surface for plane, surface in planes if plane != PATH and surface.metadata["bn"] == bn]
 
     def describe(self) -> str:
         """Say what was measured, and of every network how large its basin is, how many minima and how rough."""
@@ -102,7 +104,7 @@ def landscape(scale: str | None = None, folder: Path = RESULTS) -> Landscape:
         for network, planes in files.items()
     }
     first = next(iter(cells.values()), None)
-    planned = first["cells_planned"] * (1 + len(first["surface"]["seeds"])) if first else 0
+    planned = first["cells_planned"] * (2 + len(first["surface"]["seeds"])) if first else 0
     return Landscape(scale, surfaces, paths, cells, planned)
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from cnnviz.analysis.device import has_bf16
 from cnnviz.analysis.directions import random_direction
-from cnnviz.analysis.landscape import PATH
+from cnnviz.analysis.landscape import BATCH, PATH
 from cnnviz.analysis.loss_surface import LossSurface, loss_surface
 from cnnviz.analysis.trajectory import pca_directions, trajectory
 from cnnviz.datasets import load_dataset
@@ -21,7 +21,7 @@ MARGIN = 0.2  # of the path's width, left free around it
 def planes(cell: Cell) -> list[str]:
     """Return the planes through a network, most important first."""
     first, *others = [f"seed {seed}" for seed in cell.surface["seeds"]]
-    return [first, PATH, *others]
+    return [first, PATH, f"{first}, {BATCH}", *others]
 
 
 def compute(results: Results, cell: Cell, plane: str, device, deadline: float, accelerator=None) -> LossSurface:
@@ -49,7 +49,8 @@ def compute(results: Results, cell: Cell, plane: str, device, deadline: float, a
         about = {"explained_variance_ratio": found.explained_variance_ratio.tolist()}
     else:
         directions, seed = _random(model, plane)
-        axes, bn, dtype, about = 2 * [np.linspace(-1, 1, points)], "frozen", torch.float32, {"seed": seed}
+        bn = "batch" if plane.endswith(BATCH) else "frozen"
+        axes, dtype, about = 2 * [np.linspace(-1, 1, points)], torch.float32, {"seed": seed}
     kept = results.checkpoints / results.part_file(cell, plane).name
     surface = loss_surface(
         model.to(device), pair, *directions, alphas=axes[0], betas=axes[1], bn=bn, dtype=dtype,
@@ -67,7 +68,7 @@ def compute(results: Results, cell: Cell, plane: str, device, deadline: float, a
 
 
 def _random(model: nn.Module, plane: str) -> tuple[tuple, int]:
-    seed = int(plane.split()[1])
+    seed = int(plane.split()[1].rstrip(","))
     generator = torch.Generator().manual_seed(seed)
     return tuple(random_direction(model, generator=generator) for _ in range(2)), seed
 
