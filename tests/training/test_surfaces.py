@@ -52,7 +52,7 @@ def names(folder):
 
 def test_every_network_gets_a_surface_in_every_plane_and_the_path_over_it(folder):
     stems = [f"loss_surfaces-reduced-{net}-{plane}" for net in ("net", "net_large_batch") for plane in
-             ("path", "seed_0", "seed_1")]  # fmt: skip
+             ("path", "seed_0", "seed_0_batch_statistics", "seed_1")]  # fmt: skip
     files = [f"{stem}{end}.npz" for stem in stems for end in ("", "-trajectory")]
     assert names(folder) == sorted(["loss_surfaces-reduced.json", *files])
     assert list((folder / "checkpoints").glob("*.npz")) == []
@@ -68,6 +68,15 @@ def test_the_centre_of_a_random_plane_is_the_trained_network_and_the_path_ends_t
     assert path.loss[-1] == pytest.approx(surface.loss[surface.centre], rel=1e-4)
     assert path.distance[-1] == 0
     assert (path.residual[:-1] > 0.9 * path.distance[:-1]).all()  # a random plane shows nearly nothing of a path
+
+
+def test_the_first_random_plane_is_drawn_with_frozen_statistics_and_with_those_of_the_batch(folder):
+    ends = ("seed_0", "seed_0_batch_statistics")
+    frozen, batch = (LossSurface.load(folder / "results" / f"loss_surfaces-reduced-net-{end}.npz") for end in ends)
+    assert (frozen.metadata["bn"], batch.metadata["bn"]) == ("frozen", "batch")
+    for key in ("seed", "lengths", "cosine", "images", "dtype"):
+        assert frozen.metadata[key] == batch.metadata[key]
+    assert not np.isclose(frozen.loss, batch.loss, rtol=1e-3).any()
 
 
 def test_the_plane_of_the_path_holds_the_whole_path_with_room_around_it(folder):
@@ -94,7 +103,7 @@ def test_the_time_is_up_between_rows_and_the_next_run_ends_with_the_same_numbers
     for _ in range(2):
         assert run(tmp_path) == 0
     assert names(tmp_path) == ["loss_surfaces-reduced.json"]
-    assert len(list((tmp_path / "checkpoints").glob("*.npz"))) == 6
+    assert len(list((tmp_path / "checkpoints").glob("*.npz"))) == 8
     monkeypatch.undo()
     monkeypatch.setattr(experiments, "EXPERIMENTS", {"loss_surfaces": lambda scale: TABLE})
     monkeypatch.setattr(command, "EXPERIMENTS", experiments.EXPERIMENTS)
@@ -133,9 +142,10 @@ def test_the_landscape_is_a_table_of_what_the_files_hold(folder):
     table = json.loads((folder / "results" / "loss_surfaces-reduced.json").read_text("utf-8"))
     found = landscape("reduced", folder / "results")
     assert list(found.surfaces) == ["net", "net, large batch"]
-    assert list(found.surfaces["net"]) == ["path", "seed 0", "seed 1"]
-    assert len(found.random("net")) == 2
-    assert found.planned == 6
+    assert list(found.surfaces["net"]) == ["path", "seed 0", "seed 0, batch statistics", "seed 1"]
+    assert [surface.metadata["bn"] for surface in found.random("net")] == ["frozen", "frozen"]
+    assert [surface.metadata["bn"] for surface in found.random("net", bn="batch")] == ["batch"]
+    assert found.planned == 8
     assert "partial" not in found.describe()
     assert "digits, 60 training images, 3 x 3 points" in found.provenance  # the path's plane has fewer
     areas = [surface.basin_area() for surface in found.random("net")]
