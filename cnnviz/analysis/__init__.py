@@ -11,6 +11,7 @@ from cnnviz.analysis.evaluate import Evaluation, evaluate
 from cnnviz.analysis.experiment import Experiment, experiment
 from cnnviz.analysis.feature_maps import FeatureMaps, feature_maps
 from cnnviz.analysis.filters import Filters, filters
+from cnnviz.analysis.growth import growth
 from cnnviz.analysis.hessian import CurvatureMap, HessianExtremes, curvature_map, hessian_extremes
 from cnnviz.analysis.hooks import capture, untouched
 from cnnviz.analysis.keras_parameters import Difference, KerasParameters, keras_parameters
@@ -102,6 +103,7 @@ __all__ = [
     "experiment",
     "feature_maps",
     "filters",
+    "growth",
     "hessian_extremes",
     "interpolate_direction",
     "keras_parameters",

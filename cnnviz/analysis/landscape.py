@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnviz.analysis.loss_surface import LossSurface
 from cnnviz.analysis.measured_parts import measured_parts
+from cnnviz.analysis.slice import BN
 from cnnviz.analysis.trajectory import Trajectory
 from cnnviz.datasets.reference import RESULTS
 
@@ -35,7 +36,8 @@ class Landscape:
         """Say what was measured, and of every network how large its basin is, how many minima and how rough."""
         if not self.surfaces:
             return f"Loss surfaces, {self.scale} scale: not measured yet. Measure them: {self.command}"
-        words = ("training error", "planes", "median on the rim", "below ln 10", "local minima", "not convex")
+        words = ("training error", "planes", "median on the rim", f"with {BATCH}", "below ln 10", "local minima",
+                 "not convex")  # fmt: skip
         rows = {network: zip(words, self._row(network), strict=True) for network in self.surfaces}
         lines = [f"{name}: {', '.join(f'{word} {text}' for word, text in row)}." for name, row in rows.items()]
         return " ".join([f"Loss surfaces, {self.scale} scale, {self.provenance}.", *lines])
@@ -67,19 +69,19 @@ class Landscape:
             return f"**Loss surfaces, {self.scale} scale**: not measured yet. Measure them: `{self.command}`"
         rows = [f"| {' | '.join([network, *self._row(network)])} |" for network in self.surfaces]
         head = (
-            "| network | training error | planes | median loss on the rim | loss below ln 10 | local minima "
-            "| not convex |\n"
-            "| --- | --- | --- | --- | --- | --- | --- |"
+            f"| network | training error | planes | median loss on the rim | the same with {BATCH} "
+            "| loss below ln 10 | local minima | not convex |\n"
+            "| --- | --- | --- | --- | --- | --- | --- | --- |"
         )
         return "\n".join([f"**Loss surfaces, {self.scale} scale**: {self.provenance}\n", head, *rows])
 
     def _row(self, network: str) -> list[str]:
-        """Return training error, random planes, rim, basin, minima and roughness in words: means and ranges."""
+        """Return training error, random planes, rims, basin, minima and roughness in words: means and ranges."""
         found, final = self.random(network), self.trained[network]["final"]
         return [
             f"{final['train_error']:.1%}",
             f"{len(found)} random",
-            _spread([float(np.median(surface.rim())) for surface in found], _loss),
+            *(_spread([float(np.median(one.rim())) for one in self.random(network, bn)], _loss) for bn in BN),
             _spread([surface.basin_area() for surface in found], "{:.1%}".format),
             _spread([len(surface.local_minima()) for surface in found], "{:.3g}".format),
             _spread([surface.nonconvex_share() for surface in found], "{:.1%}".format),

@@ -12,7 +12,7 @@ from cnnviz.figures.montage import montage, png
 from cnnviz.figures.path_lengths import plot_path_lengths
 from cnnviz.figures.photo import plot_landscape, plot_photos
 from cnnviz.figures.receptive_field import plot_receptive_field
-from cnnviz.figures.signals import plot_signals
+from cnnviz.figures.signals import plot_growth, plot_signals
 from cnnviz.figures.tradeoff import plot_tradeoff
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "plot_experiment",
     "plot_feature_maps",
     "plot_filters",
+    "plot_growth",
     "plot_landscape",
     "plot_layers",
     "plot_learning_curves",

@@ -1,4 +1,4 @@
-"""One signal of every layer, for one network or several, from the first layer to the last."""
+"""One number of every layer, for one network or several, from the first layer to the last."""
 
 from collections.abc import Mapping
 
@@ -29,22 +29,38 @@ def plot_signals(found: Mapping, quantity: str = "activation_std") -> go.Figure:
     """
     if quantity not in QUANTITIES:
         raise ValueError(f"quantity (={quantity!r}) must be one of {', '.join(QUANTITIES)}")
+    lines = {name: dict(zip(one.layers, getattr(one, quantity), strict=True)) for name, one in found.items()}
+    return _by_layer(lines, QUANTITIES[quantity])
+
+
+def plot_growth(found: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """Return one line for each network: its normalisations from left to right, by how much their maps grew.
+
+    Args:
+        found: what `growth` returns, by the name of the network or of the step.
+    """
+    return _by_layer(found, "maps, times as large as before the step")
+
+
+def _by_layer(lines: Mapping[str, Mapping[str, float]], title: str) -> go.Figure:
+    """Return a line for each name: layers from left to right, their numbers on a logarithmic axis."""
     figure = go.Figure()
-    for index, (name, signals) in enumerate(found.items()):
-        values = getattr(signals, quantity)
+    for index, (name, values) in enumerate(lines.items()):
         figure.add_scatter(
             x=list(range(1, len(values) + 1)),
-            y=[value if 0 < value < float("inf") else None for value in values],
+            y=[value if 0 < value < float("inf") else None for value in values.values()],
             name=name,
-            text=signals.layers,
+            text=list(values),
             mode="lines+markers",
             line={"color": SERIES[index % len(SERIES)], "dash": DASHES[index % len(DASHES)]},
             marker={"symbol": SYMBOLS[index % len(SYMBOLS)], "size": 8},
         )
-    figure.update_yaxes(type="log", title=QUANTITIES[quantity], exponentformat="power", dtick=1)
-    figure.update_xaxes(title="layer", dtick=1)
+    figure.update_yaxes(type="log", title=title, exponentformat="power", dtick=1)
+    longest = max((len(values) for values in lines.values()), default=0)
+    figure.update_xaxes(title="layer", dtick=1 if longest <= 30 else 5)
     ends = [
-        f"{name} {getattr(one, quantity)[0]:.2g} to {getattr(one, quantity)[-1]:.2g}" for name, one in found.items()
+        "{} {:.2g} to {:.2g}".format(name, *(list(values.values())[end] for end in (0, -1)))
+        for name, values in lines.items()
     ]
     figure.update_layout(
         template=TEMPLATE,
@@ -52,6 +68,6 @@ def plot_signals(found: Mapping, quantity: str = "activation_std") -> go.Figure:
         height=380,
         margin={"t": 20, "b": 60},
         showlegend=True,
-        meta=f"{QUANTITIES[quantity].capitalize()}, from the first layer to the last: {'; '.join(ends)}.",
+        meta=f"{title.capitalize()}, from the first layer to the last: {'; '.join(ends)}.",
     )
     return figure

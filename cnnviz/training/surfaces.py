@@ -8,6 +8,7 @@ from torch import nn
 
 from cnnviz.analysis.device import has_bf16
 from cnnviz.analysis.directions import random_direction
+from cnnviz.analysis.growth import growth
 from cnnviz.analysis.landscape import BATCH, PATH
 from cnnviz.analysis.loss_surface import LossSurface, loss_surface
 from cnnviz.analysis.trajectory import pca_directions, trajectory
@@ -16,6 +17,7 @@ from cnnviz.training.experiments import Cell
 from cnnviz.training.results import Results
 
 MARGIN = 0.2  # of the path's width, left free around it
+GROWING = 100  # images that show how maps grow
 
 
 def planes(cell: Cell) -> list[str]:
@@ -62,6 +64,8 @@ def compute(results: Results, cell: Cell, plane: str, device, deadline: float, a
         results.folder.mkdir(parents=True, exist_ok=True)
         over = trajectory(model, pair, weights, directions, bn=bn)
         over.save(results.part_file(cell, f"{plane}-trajectory"))
+        if plane.endswith(BATCH):  # what frozen statistics do where the first direction ends
+            surface.metadata["growth"] = growth(model, pair[0][:GROWING], directions[0])
         surface.save(results.part_file(cell, plane))  # last: this file says that all is there
         kept.unlink()
     return surface

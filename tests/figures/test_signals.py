@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cnnviz.figures import plot_signals
+from cnnviz.figures import plot_growth, plot_signals
 
 SOUND = SimpleNamespace(layers=("a", "b"), activation_std=(1.0, 0.5), gradient_std=(0.1, 0.2))
 DEAD = SimpleNamespace(layers=("a", "b"), activation_std=(0.01, 0.0), gradient_std=(float("nan"), 0.2))
@@ -25,6 +25,14 @@ def test_what_has_no_place_on_a_logarithmic_axis_is_a_gap(quantity, drawn):
 def test_it_says_its_numbers():
     text = plot_signals({"sound": SOUND}).layout.meta
     assert text == "Deviation of the activations, from the first layer to the last: sound 1 to 0.5."
+
+
+def test_the_growth_of_maps_is_drawn_and_told_in_the_same_way():
+    figure = plot_growth({"one": {"a": 2.0, "b": 40.0}, "other": {f"layer {n}": 1.5**n for n in range(1, 56)}})
+    assert figure.data[0].y == (2.0, 40.0)
+    assert figure.data[1].text[0] == "layer 1"
+    text = figure.layout.meta
+    assert text.startswith("Maps, times as large as before the step, from the first layer to the last: one 2 to 40; ")
 
 
 def test_another_quantity_is_refused():

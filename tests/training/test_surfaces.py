@@ -77,6 +77,8 @@ def test_the_first_random_plane_is_drawn_with_frozen_statistics_and_with_those_o
     for key in ("seed", "lengths", "cosine", "images", "dtype"):
         assert frozen.metadata[key] == batch.metadata[key]
     assert not np.isclose(frozen.loss, batch.loss, rtol=1e-3).any()
+    assert min(batch.metadata["growth"].values()) > 0
+    assert "growth" not in frozen.metadata
 
 
 def test_the_plane_of_the_path_holds_the_whole_path_with_room_around_it(folder):
@@ -152,6 +154,8 @@ def test_the_landscape_is_a_table_of_what_the_files_hold(folder):
     assert f"{np.mean(areas):.1%} ({min(areas):.1%} to {max(areas):.1%})" in found._repr_markdown_()
     assert f"{table['cells'][0]['final']['train_error']:.1%}" in found.describe()
     assert not math.isnan(areas[0])
+    [batch] = found.random("net", bn="batch")
+    assert f", with batch statistics {np.median(batch.rim()):.3g}, below ln 10" in found.describe()
 
 
 def test_a_landscape_without_files_says_how_to_measure_it(tmp_path):
