@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cnnviz.analysis.device import has_bf16
 from cnnviz.analysis.directions import random_direction
@@ -65,10 +65,26 @@ def compute(results: Results, cell: Cell, plane: str, device, deadline: float, a
         over = trajectory(model, pair, weights, directions, bn=bn)
         over.save(results.part_file(cell, f"{plane}-trajectory"))
         if plane.endswith(BATCH):  # what frozen statistics do where the first direction ends
-            surface.metadata["growth"] = growth(model, pair[0][:GROWING], directions[0])
+            surface.metadata["growth"] = growing(model, pair[0][:GROWING], weights, plane)
         surface.save(results.part_file(cell, plane))  # last: this file says that all is there
         kept.unlink()
     return surface
+
+
+def growing(model: nn.Module, images: Tensor, weights: list[dict], plane: str) -> dict[str, dict[str, float]]:
+    """Return the `growth` of maps along the first direction of a plane after 1, 2, 4, ... passes, and after the last.
+
+    The direction is normalised by the weights that the model has then. The model keeps the last ones.
+
+    Args:
+        weights: after every pass; the first are those before training, whose statistics are of no network.
+    """
+    last, found = len(weights) - 1, {}
+    for epoch in [*(2**power for power in range(last.bit_length()) if 2**power < last), last]:
+        model.load_state_dict(weights[epoch])
+        (d, _), _ = _random(model, plane)
+        found[str(epoch)] = growth(model, images, d)
+    return found
 
 
 def _random(model: nn.Module, plane: str) -> tuple[tuple, int]:
