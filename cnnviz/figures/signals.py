@@ -55,7 +55,9 @@ def _by_layer(lines: Mapping[str, Mapping[str, float]], title: str) -> go.Figure
             line={"color": SERIES[index % len(SERIES)], "dash": DASHES[index % len(DASHES)]},
             marker={"symbol": SYMBOLS[index % len(SYMBOLS)], "size": 8},
         )
-    figure.update_yaxes(type="log", title=title, exponentformat="power", dtick=1)
+    drawn = [value for line in figure.data for value in line.y if value is not None] or [1]
+    ticks = 1 if max(drawn) > 30 * min(drawn) else "D2"  # powers of ten, or 2 and 5 between them as well
+    figure.update_yaxes(type="log", title=title, exponentformat="power", dtick=ticks)
     longest = max((len(values) for values in lines.values()), default=0)
     figure.update_xaxes(title="layer", dtick=1 if longest <= 30 else 5)
     ends = [

@@ -35,6 +35,11 @@ def test_the_growth_of_maps_is_drawn_and_told_in_the_same_way():
     assert text.startswith("Maps, times as large as before the step, from the first layer to the last: one 2 to 40; ")
 
 
+@pytest.mark.parametrize(("last", "ticks"), [(31.0, 1), (29.0, "D2")])
+def test_an_axis_of_less_than_two_decades_has_ticks_between_the_powers_of_ten(last, ticks):
+    assert plot_growth({"one": {"a": 1.0, "b": last}}).layout.yaxis.dtick == ticks
+
+
 def test_another_quantity_is_refused():
     with pytest.raises(ValueError, match=r"quantity \(='silent'\) must be one of activation_std, "):
         plot_signals({}, "silent")
