@@ -1,5 +1,6 @@
 """One number of every layer, for one network or several, from the first layer to the last."""
 
+import math
 from collections.abc import Mapping
 
 import plotly.graph_objects as go
@@ -56,7 +57,8 @@ def _by_layer(lines: Mapping[str, Mapping[str, float]], title: str) -> go.Figure
             marker={"symbol": SYMBOLS[index % len(SYMBOLS)], "size": 8},
         )
     drawn = [value for line in figure.data for value in line.y if value is not None] or [1]
-    ticks = 1 if max(drawn) > 30 * min(drawn) else "D2"  # powers of ten, or 2 and 5 between them as well
+    decades = math.log10(max(drawn) / min(drawn))
+    ticks = "D2" if decades < 1.5 else math.ceil(decades / 12)  # D2: 2 and 5 stand between the powers of ten
     figure.update_yaxes(type="log", title=title, exponentformat="power", dtick=ticks)
     longest = max((len(values) for values in lines.values()), default=0)
     figure.update_xaxes(title="layer", dtick=1 if longest <= 30 else 5)

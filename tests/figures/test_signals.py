@@ -35,8 +35,8 @@ def test_the_growth_of_maps_is_drawn_and_told_in_the_same_way():
     assert text.startswith("Maps, times as large as before the step, from the first layer to the last: one 2 to 40; ")
 
 
-@pytest.mark.parametrize(("last", "ticks"), [(31.0, 1), (29.0, "D2")])
-def test_an_axis_of_less_than_two_decades_has_ticks_between_the_powers_of_ten(last, ticks):
+@pytest.mark.parametrize(("last", "ticks"), [(31.0, "D2"), (32.0, 1), (1e12, 1), (1e13, 2)])
+def test_an_axis_of_few_decades_has_ticks_between_the_powers_of_ten_and_one_of_many_leaves_some_out(last, ticks):
     assert plot_growth({"one": {"a": 1.0, "b": last}}).layout.yaxis.dtick == ticks
 
 
