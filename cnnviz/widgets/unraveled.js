@@ -12,7 +12,7 @@ function render({ model, el }) {
   let state = {};
   let looked = {}; // what the pointer or the focus is on: { block } or { path }
   let room = 0;
-  let drawn = { room, networks: new Map() }; // number of blocks -> its nodes; they stay, as laying out text takes long
+  let drawn = { room, blocks: 0, networks: new Map() }; // number of blocks -> its nodes; they stay, as laying out text takes long
   const link = connect(model, TRAITS, () => { load(); paint(); });
 
   function load() {
@@ -154,11 +154,13 @@ function render({ model, el }) {
   const paint = oncePerFrame(() => {
     if (room === 0) return;
     if (drawn.room !== room) {
-      drawn = { room, networks: new Map() };
+      drawn = { room, blocks: 0, networks: new Map() };
       svg.replaceChildren();
     }
     const { blocks, deleted } = state;
     const { networks } = drawn;
+    if (drawn.blocks !== blocks) looked = {}; // what the pointer or the focus was on is out of sight
+    drawn.blocks = blocks;
     if (!networks.has(blocks)) networks.set(blocks, draw(blocks));
     for (const [other, { node }] of networks) setAttribute(node, "visibility", other === blocks ? "visible" : "hidden");
     const { node: network, rows, chain, ways, paths, lit, route } = networks.get(blocks);

@@ -196,6 +196,18 @@ def test_a_network_that_was_drawn_before_is_neither_seen_nor_in_the_way(shown):
         page.locator("[data-path]:visible").first.click()
 
 
+def test_the_slider_works_while_the_pointer_rests_on_a_path_that_goes(shown):
+    page = shown(blocks=5)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.locator("input[name=blocks]").focus()
+    page.locator("[data-path='31']").hover()
+    for blocks in (4, 3, 2):
+        page.keyboard.press("ArrowLeft")
+        assert words(page) == UnraveledExplorer(blocks=blocks).describe()
+    assert errors == []
+
+
 @pytest.mark.parametrize("width", [1080, 690])
 def test_nothing_jumps_while_blocks_are_deleted_and_paths_chosen(shown, width):
     for widget in (UnraveledExplorer(), UnraveledExplorer(table(5), shares(5))):
