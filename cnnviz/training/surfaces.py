@@ -80,7 +80,7 @@ def growing(model: nn.Module, images: Tensor, weights: list[dict], plane: str) -
         weights: after every pass; the first are those before training, whose statistics are of no network.
     """
     last, found = len(weights) - 1, {}
-    for epoch in [*(2**power for power in range(last.bit_length()) if 2**power < last), last]:
+    for epoch in sorted({last, *(2**power for power in range(last.bit_length()))}):
         model.load_state_dict(weights[epoch])
         (d, _), _ = _random(model, plane)
         found[str(epoch)] = growth(model, images, d)
